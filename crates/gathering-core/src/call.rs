@@ -1,0 +1,179 @@
+//! A call and what travels with it: who calls, until when, and what the plugin may ask of the host.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{
+    BoxFuture, CompetencyId, CompetencyLevel, PluginId, ToolDefinition, ToolError, ToolName, ToolOutput,
+};
+
+/// A tool and its arguments, checked and with defaults filled in.
+#[derive(Debug, Clone)]
+pub struct ToolCall {
+    /// The tool.
+    pub tool: ToolName,
+    /// Its arguments by name.
+    pub arguments: Map<String, Value>,
+}
+
+/// Who calls. Nothing below the doors learns it from anywhere else.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Caller {
+    /// Whoever runs this GatheRing: may do everything.
+    Operator,
+    /// An agent, with what it holds.
+    Agent {
+        /// The agent's id.
+        id: Arc<str>,
+        /// The competencies it holds.
+        competencies: Arc<[HeldCompetency]>,
+    },
+}
+
+/// A competency that an agent holds, and how well.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldCompetency {
+    /// The competency.
+    pub id: CompetencyId,
+    /// How well it is held.
+    #[serde(default)]
+    pub level: CompetencyLevel,
+}
+
+/// Names one call. Shown as 32 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CallId(pub u128);
+
+/// Names everything that one request caused (W3C Trace Context, `trace-id`). Shown as 32 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TraceId(pub u128);
+
+macro_rules! hexadecimal {
+    ($($name:ident),*) => { $(
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:032x}", self.0)
+            }
+        }
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+        impl Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.collect_str(self)
+            }
+        }
+    )* };
+}
+hexadecimal!(CallId, TraceId);
+
+/// What travels with a call. Cloning is cheap; a clone is the same context.
+#[derive(Clone)]
+pub struct CallContext(Arc<Inner>);
+
+struct Inner {
+    call_id: CallId,
+    trace_id: TraceId,
+    caller: Caller,
+    plugin: PluginId,
+    deadline: Instant,
+    parent: Option<CallContext>,
+    services: Arc<dyn HostServices>,
+}
+
+impl CallContext {
+    /// The context of a call into `plugin`. With a `parent` it is a nested call: the same trace, the same caller.
+    pub fn new(
+        call_id: CallId,
+        trace_id: TraceId,
+        caller: Caller,
+        plugin: PluginId,
+        deadline: Instant,
+        parent: Option<CallContext>,
+        services: Arc<dyn HostServices>,
+    ) -> Self {
+        Self(Arc::new(Inner { call_id, trace_id, caller, plugin, deadline, parent, services }))
+    }
+
+    /// This call.
+    pub fn call_id(&self) -> CallId {
+        self.0.call_id
+    }
+    /// What it belongs to.
+    pub fn trace_id(&self) -> TraceId {
+        self.0.trace_id
+    }
+    /// Who calls.
+    pub fn caller(&self) -> &Caller {
+        &self.0.caller
+    }
+    /// The plugin that is called.
+    pub fn plugin(&self) -> &PluginId {
+        &self.0.plugin
+    }
+    /// When the call is stopped.
+    pub fn deadline(&self) -> Instant {
+        self.0.deadline
+    }
+    /// The call from within which this one was made.
+    pub fn parent(&self) -> Option<&CallContext> {
+        self.0.parent.as_ref()
+    }
+    /// This call and those it is nested in, innermost first.
+    pub fn chain(&self) -> impl Iterator<Item = &CallContext> {
+        std::iter::successors(Some(self), |cx| cx.parent())
+    }
+    /// What the plugin may ask of the host, as this call's caller.
+    pub fn services(&self) -> &dyn HostServices {
+        &*self.0.services
+    }
+}
+
+/// What a plugin may ask of the host while it serves a call. Every use passes the gate as the call's own caller.
+pub trait HostServices: Send + Sync {
+    /// Calls another tool, inside the deadline of `cx`.
+    fn call_tool<'a>(
+        &'a self,
+        cx: &'a CallContext,
+        tool: &'a str,
+        arguments: Map<String, Value>,
+    ) -> BoxFuture<'a, Result<ToolOutput, ToolError>>;
+
+    /// The tool of this name, if the caller of `cx` may call it.
+    fn find_tool(&self, cx: &CallContext, tool: &str) -> Option<Arc<ToolDefinition>>;
+
+    /// The tools that the caller of `cx` may call, in the order of registration.
+    fn list_tools(&self, cx: &CallContext) -> Vec<Arc<ToolDefinition>>;
+}
+
+/// How what runs a plugin is confined. Named in every result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tier {
+    /// Code of this program, in its own process.
+    Native,
+    /// A process of its own with namespaces, Landlock, seccomp and limits.
+    Isolated,
+    /// A process of its own with Landlock, seccomp and limits.
+    Confined,
+    /// A process of its own with all the rights of the user who started the server.
+    Unconfined,
+}
+
+impl Tier {
+    /// The tier's word, such as `isolated`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Isolated => "isolated",
+            Self::Confined => "confined",
+            Self::Unconfined => "unconfined",
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! The words and the two contracts of GatheRing: plain data and traits, no I/O, no async runtime.
+//!
+//! A [`Runtime`] is one way of running plugins; a [`Plugin`] is a loaded plugin, whatever runs it. Everything
+//! else here is the data that passes between them and the host: definitions, calls, outputs and errors.
+
+mod call;
+mod category;
+mod competency;
+mod error;
+mod file_handler;
+pub mod json;
+mod names;
+mod output;
+mod plugin;
+mod runtime;
+mod schema;
+mod state;
+mod tool;
+
+use std::future::Future;
+use std::pin::Pin;
+
+pub use call::{CallContext, CallId, Caller, HeldCompetency, HostServices, Tier, ToolCall, TraceId};
+pub use category::{CompetencyCategory, ToolCategory};
+pub use competency::{CompetencyDefinition, CompetencyLevel, Requirement};
+pub use error::{ArgumentError, HookError, LoadError, LoadErrorKind, ToolError};
+pub use file_handler::{FileHandlerDefinition, FileOperation};
+pub use names::{CompetencyId, FileHandlerName, NameError, PluginId, RESERVED_PLUGIN_IDS, ToolName};
+pub use output::{Content, ToolOutput};
+pub use plugin::{Health, HealthStatus, ManifestError, Plugin, PluginManifest, PluginMetadata, PluginStatus};
+pub use runtime::{LoadRequest, PluginSource, Progress, Runtime};
+pub use schema::{MAX_SCHEMA_BYTES, MAX_SCHEMA_DEPTH, Schema, SchemaError};
+pub use state::{Change, PluginRecord, StateError, StateStore};
+pub use tool::{ToolAnnotations, ToolDefinition};
+
+/// A boxed future that may cross threads: what the methods of the two contracts return.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The version of GatheRing, which a plugin's `min_gathering_version` is compared with.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
