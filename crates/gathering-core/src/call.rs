@@ -82,23 +82,27 @@ struct Inner {
     trace_id: TraceId,
     caller: Caller,
     plugin: PluginId,
+    instance: u64,
     deadline: Instant,
     parent: Option<CallContext>,
     services: Arc<dyn HostServices>,
 }
 
 impl CallContext {
-    /// The context of a call into `plugin`. With a `parent` it is a nested call: the same trace, the same caller.
+    /// The context of a call into `plugin`, of which the generation `instance` runs. With a `parent` it is a nested
+    /// call: the same trace, the same caller.
+    #[expect(clippy::too_many_arguments, reason = "made in one place, where each of them is at hand")]
     pub fn new(
         call_id: CallId,
         trace_id: TraceId,
         caller: Caller,
         plugin: PluginId,
+        instance: u64,
         deadline: Instant,
         parent: Option<CallContext>,
         services: Arc<dyn HostServices>,
     ) -> Self {
-        Self(Arc::new(Inner { call_id, trace_id, caller, plugin, deadline, parent, services }))
+        Self(Arc::new(Inner { call_id, trace_id, caller, plugin, instance, deadline, parent, services }))
     }
 
     /// This call.
@@ -116,6 +120,11 @@ impl CallContext {
     /// The plugin that is called.
     pub fn plugin(&self) -> &PluginId {
         &self.0.plugin
+    }
+    /// Which generation of the plugin runs the call: it has another number after each load and reload. A context
+    /// further up the chain with the same plugin and instance holds the permit that this call runs under.
+    pub fn instance(&self) -> u64 {
+        self.0.instance
     }
     /// When the call is stopped.
     pub fn deadline(&self) -> Instant {

@@ -1,0 +1,587 @@
+//! The check program: the keywords that tools use most, compiled to a small tree.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+use gathering_core::json::escape_pointer;
+use gathering_core::{ArgumentError, SchemaError};
+use serde_json::{Map, Number, Value};
+
+use super::MAX_ERRORS;
+
+const NULL: u8 = 1;
+const BOOLEAN: u8 = 2;
+const INTEGER: u8 = 4;
+const NUMBER: u8 = 8;
+const STRING: u8 = 16;
+const ARRAY: u8 = 32;
+const OBJECT: u8 = 64;
+const ANY: u8 = 127;
+
+const TYPES: [(&str, u8); 7] = [
+    ("null", NULL),
+    ("boolean", BOOLEAN),
+    ("integer", INTEGER),
+    ("number", NUMBER),
+    ("string", STRING),
+    ("array", ARRAY),
+    ("object", OBJECT),
+];
+
+/// Keywords that assert something which this program does not check.
+const FOR_THE_FULL_VALIDATOR: [&str; 26] = [
+    "$ref",
+    "$dynamicRef",
+    "$recursiveRef",
+    "$anchor",
+    "$dynamicAnchor",
+    "allOf",
+    "anyOf",
+    "oneOf",
+    "not",
+    "if",
+    "then",
+    "else",
+    "dependentSchemas",
+    "dependentRequired",
+    "dependencies",
+    "prefixItems",
+    "contains",
+    "minContains",
+    "maxContains",
+    "propertyNames",
+    "patternProperties",
+    "pattern",
+    "multipleOf",
+    "uniqueItems",
+    "unevaluatedItems",
+    "unevaluatedProperties",
+];
+
+/// The compiled form of one schema.
+#[derive(Debug)]
+pub(super) struct Node {
+    types: u8,
+    rules: Box<[Rule]>,
+    object: Option<Box<ObjectRules>>,
+}
+
+#[derive(Debug)]
+enum Rule {
+    OneOf(Box<[Value]>),
+    Minimum(Number),
+    Maximum(Number),
+    ExclusiveMinimum(Number),
+    ExclusiveMaximum(Number),
+    MinLength(u64),
+    MaxLength(u64),
+    MinItems(u64),
+    MaxItems(u64),
+    Items(Node),
+    Nothing,
+}
+
+#[derive(Debug)]
+struct ObjectRules {
+    /// Sorted by name.
+    properties: Box<[Property]>,
+    /// Names that are required without being described.
+    required: Box<[Box<str>]>,
+    others: Others,
+    min: u64,
+    max: u64,
+}
+
+#[derive(Debug)]
+struct Property {
+    name: Box<str>,
+    node: Node,
+    required: bool,
+    default: Option<Box<Value>>,
+}
+
+#[derive(Debug)]
+enum Others {
+    Taken,
+    Refused,
+    Checked(Node),
+}
+
+/// Where the check stands, innermost last. Written as a pointer only for an error.
+pub(super) struct Path<'a>(Vec<Step<'a>>);
+
+#[derive(Clone, Copy)]
+enum Step<'a> {
+    Key(&'a str),
+    Index(usize),
+}
+
+impl Path<'_> {
+    pub(super) fn root() -> Self {
+        Self(Vec::new())
+    }
+
+    fn pointer(&self) -> String {
+        let mut pointer = String::new();
+        for step in &self.0 {
+            pointer.push('/');
+            match step {
+                Step::Key(key) => pointer.push_str(&escape_pointer(key)),
+                Step::Index(index) => pointer.push_str(&index.to_string()),
+            }
+        }
+        pointer
+    }
+
+    /// What the error is about, as a reader would call it.
+    fn subject(&self) -> String {
+        match self.0.last() {
+            None => "the value".into(),
+            Some(Step::Key(key)) => format!("`{key}`"),
+            Some(Step::Index(index)) => match self.0.iter().rev().find_map(|step| match step {
+                Step::Key(key) => Some(*key),
+                Step::Index(_) => None,
+            }) {
+                Some(key) => format!("item {index} of `{key}`"),
+                None => format!("item {index}"),
+            },
+        }
+    }
+
+    fn error(&self, errors: &mut Vec<ArgumentError>, message: impl Into<String>) {
+        if errors.len() < MAX_ERRORS {
+            errors.push(ArgumentError { pointer: self.pointer(), message: message.into() });
+        }
+    }
+}
+
+/// Compiles `schema`; sets `needs_full` if it uses keywords that this program does not check.
+pub(super) fn compile(schema: &Value, pointer: &str, needs_full: &mut bool) -> Result<Node, SchemaError> {
+    let keywords = match schema {
+        Value::Bool(true) => return Ok(Node { types: ANY, rules: [].into(), object: None }),
+        Value::Bool(false) => return Ok(Node { types: ANY, rules: [Rule::Nothing].into(), object: None }),
+        Value::Object(keywords) => keywords,
+        _ => return Err(SchemaError::new(pointer, "a schema must be an object or a boolean")),
+    };
+    let mut types = ANY;
+    let mut rules = Vec::new();
+    let mut takes_object_rules = false;
+    for (keyword, value) in keywords {
+        let at = || format!("{pointer}/{}", escape_pointer(keyword));
+        let malformed = |expected: &str| SchemaError::new(at(), format!("`{keyword}` must be {expected}"));
+        match keyword.as_str() {
+            "type" => types = compile_types(value).map_err(|reason| SchemaError::new(at(), reason))?,
+            "enum" => {
+                let values = value.as_array().ok_or_else(|| malformed("an array"))?;
+                rules.push(Rule::OneOf(values.clone().into()));
+            }
+            "const" => rules.push(Rule::OneOf([value.clone()].into())),
+            "minimum" => rules.push(Rule::Minimum(number(value).ok_or_else(|| malformed("a number"))?)),
+            "maximum" => rules.push(Rule::Maximum(number(value).ok_or_else(|| malformed("a number"))?)),
+            "exclusiveMinimum" => rules.push(Rule::ExclusiveMinimum(
+                number(value).ok_or_else(|| malformed("a number (a boolean was the rule of draft 4)"))?,
+            )),
+            "exclusiveMaximum" => rules.push(Rule::ExclusiveMaximum(
+                number(value).ok_or_else(|| malformed("a number (a boolean was the rule of draft 4)"))?,
+            )),
+            "minLength" => {
+                rules.push(Rule::MinLength(count(value).ok_or_else(|| malformed("a whole number"))?))
+            }
+            "maxLength" => {
+                rules.push(Rule::MaxLength(count(value).ok_or_else(|| malformed("a whole number"))?))
+            }
+            "minItems" => {
+                rules.push(Rule::MinItems(count(value).ok_or_else(|| malformed("a whole number"))?))
+            }
+            "maxItems" => {
+                rules.push(Rule::MaxItems(count(value).ok_or_else(|| malformed("a whole number"))?))
+            }
+            "items" => {
+                if value.is_array() {
+                    let reason = "`items` must be a schema; for one schema per place, use `prefixItems`";
+                    return Err(SchemaError::new(at(), reason));
+                }
+                rules.push(Rule::Items(compile(value, &at(), needs_full)?));
+            }
+            "properties" | "required" | "additionalProperties" | "minProperties" | "maxProperties" => {
+                takes_object_rules = true;
+            }
+            other if FOR_THE_FULL_VALIDATOR.contains(&other) => *needs_full = true,
+            // The rest asserts nothing: annotations, `format` among them, and unknown keywords (JSON Schema 2020-12,
+            // Core, section 6.5, and Validation, section 7).
+            _ => {}
+        }
+    }
+    let object = if takes_object_rules {
+        Some(Box::new(compile_object(keywords, pointer, needs_full)?))
+    } else {
+        None
+    };
+    Ok(Node { types, rules: rules.into(), object })
+}
+
+fn compile_types(value: &Value) -> Result<u8, String> {
+    let one = |name: &Value| {
+        let found = name.as_str().and_then(|name| TYPES.iter().find(|(known, _)| *known == name));
+        found.map(|(_, bit)| *bit).ok_or_else(|| {
+            let known: Vec<_> = TYPES.iter().map(|(name, _)| *name).collect();
+            format!("{name} is not a type of JSON Schema: use {}", known.join(", "))
+        })
+    };
+    match value {
+        Value::Array(names) => names.iter().try_fold(0, |types, name| Ok(types | one(name)?)),
+        name => one(name),
+    }
+}
+
+fn compile_object(
+    keywords: &Map<String, Value>,
+    pointer: &str,
+    needs_full: &mut bool,
+) -> Result<ObjectRules, SchemaError> {
+    let malformed = |keyword: &str, expected: &str| {
+        SchemaError::new(format!("{pointer}/{keyword}"), format!("`{keyword}` must be {expected}"))
+    };
+    let mut required: Vec<Box<str>> = Vec::new();
+    if let Some(value) = keywords.get("required") {
+        let names = value.as_array().ok_or_else(|| malformed("required", "an array of names"))?;
+        for name in names {
+            required.push(name.as_str().ok_or_else(|| malformed("required", "an array of names"))?.into());
+        }
+    }
+    required.sort();
+    required.dedup();
+    let mut properties = Vec::new();
+    if let Some(value) = keywords.get("properties") {
+        let described = value.as_object().ok_or_else(|| malformed("properties", "an object"))?;
+        for (name, schema) in described {
+            let at = format!("{pointer}/properties/{}", escape_pointer(name));
+            let is_required = required.binary_search_by(|held| held.as_ref().cmp(name)).is_ok();
+            properties.push(Property {
+                name: name.as_str().into(),
+                node: compile(schema, &at, needs_full)?,
+                required: is_required,
+                default: schema.get("default").cloned().map(Box::new),
+            });
+        }
+    }
+    properties.sort_by(|a, b| a.name.cmp(&b.name));
+    required.retain(|name| find(&properties, name).is_none());
+    let others = match keywords.get("additionalProperties") {
+        None | Some(Value::Bool(true)) => Others::Taken,
+        // Which names are not additional hangs on this keyword too, and it is the full validator's.
+        Some(Value::Bool(false)) if !keywords.contains_key("patternProperties") => Others::Refused,
+        Some(schema) => {
+            let node = compile(schema, &format!("{pointer}/additionalProperties"), needs_full)?;
+            if keywords.contains_key("patternProperties") { Others::Taken } else { Others::Checked(node) }
+        }
+    };
+    let bound = |keyword: &str| match keywords.get(keyword) {
+        None => Ok(None),
+        Some(value) => count(value).map(Some).ok_or_else(|| malformed(keyword, "a whole number")),
+    };
+    Ok(ObjectRules {
+        properties: properties.into(),
+        required: required.into(),
+        others,
+        min: bound("minProperties")?.unwrap_or(0),
+        max: bound("maxProperties")?.unwrap_or(u64::MAX),
+    })
+}
+
+fn number(value: &Value) -> Option<Number> {
+    value.as_number().cloned()
+}
+
+/// A whole number; 2020-12 takes `2.0` for one too.
+fn count(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_f64().filter(|n| n.fract() == 0.0 && *n >= 0.0).map(|n| n as u64))
+}
+
+fn find(properties: &[Property], name: &str) -> Option<usize> {
+    if properties.len() <= 8 {
+        return properties.iter().position(|property| *property.name == *name);
+    }
+    properties.binary_search_by(|property| property.name.as_ref().cmp(name)).ok()
+}
+
+impl Node {
+    /// Adds the defaults of the properties that `map` lacks, in nested objects too.
+    pub(super) fn fill_defaults(&self, map: &mut Map<String, Value>) {
+        let Some(object) = &self.object else { return };
+        for property in &object.properties {
+            if let Some(default) = &property.default
+                && !map.contains_key(&*property.name)
+            {
+                map.insert(property.name.to_string(), (**default).clone());
+            }
+            if property.node.object.is_some()
+                && let Some(Value::Object(nested)) = map.get_mut(&*property.name)
+            {
+                property.node.fill_defaults(nested);
+            }
+        }
+    }
+
+    /// Checks each default against the schema it stands in.
+    pub(super) fn check_defaults(&self, pointer: &str) -> Result<(), SchemaError> {
+        let Some(object) = &self.object else { return Ok(()) };
+        for property in &object.properties {
+            let at = format!("{pointer}/properties/{}", escape_pointer(&property.name));
+            if let Some(default) = &property.default {
+                let mut errors = Vec::new();
+                property.node.check(default, &mut Path(vec![Step::Key(&property.name)]), &mut errors);
+                if let Some(error) = errors.first() {
+                    let reason = format!("the default does not fit its own schema: {}", error.message);
+                    return Err(SchemaError::new(format!("{at}/default"), reason));
+                }
+            }
+            property.node.check_defaults(&at)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn check<'a>(
+        &'a self,
+        value: &'a Value,
+        path: &mut Path<'a>,
+        errors: &mut Vec<ArgumentError>,
+    ) {
+        if !self.takes_type(value) {
+            let message =
+                format!("{} must be {}, not {}", path.subject(), self.type_names(), describe(value));
+            return path.error(errors, message);
+        }
+        for rule in &self.rules {
+            rule.check(value, path, errors);
+        }
+        if let (Some(object), Value::Object(map)) = (&self.object, value) {
+            object.check(map, path, errors);
+        }
+    }
+
+    /// Checks an object that is not wrapped in a value.
+    pub(super) fn check_object<'a>(
+        &'a self,
+        map: &'a Map<String, Value>,
+        path: &mut Path<'a>,
+        errors: &mut Vec<ArgumentError>,
+    ) {
+        if self.types & OBJECT == 0 {
+            return path
+                .error(errors, format!("the schema takes {}, which arguments never are", self.type_names()));
+        }
+        if !self.rules.is_empty() {
+            // `enum`, `const` and `false` on a whole set of arguments are rare enough to be copied for.
+            let value = Value::Object(map.clone());
+            let mut found = Vec::new();
+            self.rules.iter().for_each(|rule| rule.check(&value, &mut Path::root(), &mut found));
+            errors.append(&mut found);
+        }
+        if let Some(object) = &self.object {
+            object.check(map, path, errors);
+        }
+    }
+
+    fn takes_type(&self, value: &Value) -> bool {
+        if self.types == ANY {
+            return true;
+        }
+        let bits = match value {
+            Value::Null => NULL,
+            Value::Bool(_) => BOOLEAN,
+            Value::Number(number) if is_integer(number) => INTEGER | NUMBER,
+            Value::Number(_) => NUMBER,
+            Value::String(_) => STRING,
+            Value::Array(_) => ARRAY,
+            Value::Object(_) => OBJECT,
+        };
+        self.types & bits != 0
+    }
+
+    fn type_names(&self) -> String {
+        let names: Vec<_> = TYPES
+            .iter()
+            .filter(|(_, bit)| self.types & bit != 0)
+            .map(|(name, _)| with_article(name))
+            .collect();
+        names.join(" or ")
+    }
+}
+
+impl ObjectRules {
+    fn check<'a>(
+        &'a self,
+        map: &'a Map<String, Value>,
+        path: &mut Path<'a>,
+        errors: &mut Vec<ArgumentError>,
+    ) {
+        let size = map.len() as u64;
+        if size < self.min || size > self.max {
+            let message = format!(
+                "{} has {size} properties, not between {} and {}",
+                path.subject(),
+                self.min,
+                self.max
+            );
+            path.error(errors, message);
+        }
+        let mut described = 0;
+        for (name, value) in map {
+            if errors.len() >= MAX_ERRORS {
+                return;
+            }
+            match find(&self.properties, name) {
+                Some(at) => {
+                    described += 1;
+                    path.0.push(Step::Key(name));
+                    self.properties[at].node.check(value, path, errors);
+                    path.0.pop();
+                }
+                None => self.check_other(name, value, path, errors),
+            }
+        }
+        if described < self.properties.len() {
+            for property in self.properties.iter().filter(|property| property.required) {
+                if !map.contains_key(&*property.name) {
+                    path.error(errors, format!("`{}` is required", property.name));
+                }
+            }
+        }
+        for name in self.required.iter().filter(|name| !map.contains_key(&***name)) {
+            path.error(errors, format!("`{name}` is required"));
+        }
+    }
+
+    fn check_other<'a>(
+        &'a self,
+        name: &'a str,
+        value: &'a Value,
+        path: &mut Path<'a>,
+        errors: &mut Vec<ArgumentError>,
+    ) {
+        match &self.others {
+            Others::Taken => {}
+            Others::Refused => {
+                path.0.push(Step::Key(name));
+                let subject = path.subject();
+                let known: Vec<_> =
+                    self.properties.iter().take(20).map(|p| format!("`{}`", p.name)).collect();
+                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                path.error(errors, format!("{subject} is not expected here; what is: {known}"));
+                path.0.pop();
+            }
+            Others::Checked(node) => {
+                path.0.push(Step::Key(name));
+                node.check(value, path, errors);
+                path.0.pop();
+            }
+        }
+    }
+}
+
+impl Rule {
+    fn check<'a>(&'a self, value: &'a Value, path: &mut Path<'a>, errors: &mut Vec<ArgumentError>) {
+        let problem: Option<Cow<'static, str>> = match (self, value) {
+            (Rule::Nothing, _) => Some("is not expected here".into()),
+            (Rule::OneOf(values), value) => {
+                (!values.iter().any(|one| equal(one, value))).then(|| match values.as_ref() {
+                    [one] => format!("must be {one}").into(),
+                    many => {
+                        let shown: Vec<_> = many.iter().take(20).map(ToString::to_string).collect();
+                        format!("must be one of {}, not {}", shown.join(", "), describe(value)).into()
+                    }
+                })
+            }
+            (Rule::Minimum(bound), Value::Number(n)) => {
+                compare(n, bound).is_lt().then(|| format!("must be at least {bound}, not {n}").into())
+            }
+            (Rule::Maximum(bound), Value::Number(n)) => {
+                compare(n, bound).is_gt().then(|| format!("must be at most {bound}, not {n}").into())
+            }
+            (Rule::ExclusiveMinimum(bound), Value::Number(n)) => {
+                compare(n, bound).is_le().then(|| format!("must be more than {bound}, not {n}").into())
+            }
+            (Rule::ExclusiveMaximum(bound), Value::Number(n)) => {
+                compare(n, bound).is_ge().then(|| format!("must be less than {bound}, not {n}").into())
+            }
+            (Rule::MinLength(least), Value::String(text)) => ((text.len() as u64) < *least
+                || (text.chars().count() as u64) < *least)
+                .then(|| format!("must have at least {least} characters").into()),
+            // A text has at most as many characters as bytes, so a short one need not be counted.
+            (Rule::MaxLength(most), Value::String(text)) => (text.len() as u64 > *most
+                && text.chars().count() as u64 > *most)
+                .then(|| format!("must have at most {most} characters").into()),
+            (Rule::MinItems(least), Value::Array(items)) => {
+                ((items.len() as u64) < *least).then(|| format!("must have at least {least} items").into())
+            }
+            (Rule::MaxItems(most), Value::Array(items)) => {
+                (items.len() as u64 > *most).then(|| format!("must have at most {most} items").into())
+            }
+            (Rule::Items(node), Value::Array(items)) => {
+                for (index, item) in items.iter().enumerate() {
+                    if errors.len() >= MAX_ERRORS {
+                        return;
+                    }
+                    path.0.push(Step::Index(index));
+                    node.check(item, path, errors);
+                    path.0.pop();
+                }
+                None
+            }
+            _ => None,
+        };
+        if let Some(problem) = problem {
+            let message = format!("{} {problem}", path.subject());
+            path.error(errors, message);
+        }
+    }
+}
+
+/// A float without a fraction is an integer (JSON Schema 2020-12, Core, section 4.2.3).
+fn is_integer(number: &Number) -> bool {
+    !number.is_f64() || number.as_f64().is_some_and(|n| n.fract() == 0.0)
+}
+
+/// Compares without rounding where both are integers.
+fn compare(a: &Number, b: &Number) -> Ordering {
+    match (a.as_i128(), b.as_i128()) {
+        (Some(a), Some(b)) => a.cmp(&b),
+        _ => a.as_f64().partial_cmp(&b.as_f64()).unwrap_or(Ordering::Equal),
+    }
+}
+
+/// Equality of JSON Schema: numbers by value, objects without regard to order.
+fn equal(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => compare(a, b).is_eq(),
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| equal(a, b)),
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| equal(a, b)))
+        }
+        (a, b) => a == b,
+    }
+}
+
+fn with_article(name: &str) -> String {
+    match name {
+        "null" => "null".into(),
+        "integer" | "array" | "object" => format!("an {name}"),
+        name => format!("a {name}"),
+    }
+}
+
+/// The value as a message shows it: short, and never a secret's whole length.
+fn describe(value: &Value) -> String {
+    match value {
+        Value::Null => "null".into(),
+        Value::Bool(flag) => flag.to_string(),
+        Value::Number(number) => format!("the number {number}"),
+        Value::String(text) if text.chars().count() <= 40 => {
+            format!("the string {}", Value::from(text.as_str()))
+        }
+        Value::String(text) => format!("a string of {} characters", text.chars().count()),
+        Value::Array(items) => format!("an array of {} items", items.len()),
+        Value::Object(_) => "an object".into(),
+    }
+}

@@ -1,0 +1,249 @@
+//! The host: the value that holds the registries, the plugin manager and the call path.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use gathering_core::{Caller, Change, PluginStatus, Runtime, StateError, StateStore};
+use tokio::sync::broadcast;
+
+use crate::entry::PluginStats;
+use crate::error::PluginError;
+use crate::event::{Event, EventKind, Events};
+use crate::execute::Ids;
+use crate::snapshot::Snapshot;
+use crate::tool::Tool;
+
+/// A GatheRing: knows plugins, registers what they contribute, and calls their tools. Cloning gives the same one.
+#[derive(Clone)]
+pub struct Host {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) this: Weak<Inner>,
+    pub(crate) snapshot: ArcSwap<Snapshot>,
+    pub(crate) events: Events,
+    pub(crate) ids: Ids,
+    pub(crate) limits: Limits,
+    pub(crate) runtimes: Vec<Arc<dyn Runtime>>,
+    pub(crate) store: Option<Arc<dyn StateStore>>,
+    pub(crate) directories: Mutex<Vec<PathBuf>>,
+    /// Held while the snapshot is changed and saved; readers never wait for it.
+    pub(crate) writer: tokio::sync::Mutex<()>,
+    /// One lock a plugin, so that a slow load holds up nobody else's.
+    pub(crate) operations: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    pub(crate) instances: AtomicU64,
+    shutting_down: AtomicBool,
+}
+
+/// Limits of time and size, with their defaults.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// How long a call may take that does not say. Default: 60 s.
+    pub call_timeout: Duration,
+    /// How long any call may take. Default: 10 min.
+    pub max_timeout: Duration,
+    /// How long loading a plugin may take, with installing what it needs. Default: 120 s.
+    pub load_timeout: Duration,
+    /// How long a health check may take. Default: 5 s.
+    pub health_timeout: Duration,
+    /// How long `on_enable`, `on_disable` and `unload` may take. Default: 10 s.
+    pub hook_timeout: Duration,
+    /// How long calls in flight may go on when their plugin is unloaded. Default: 10 s.
+    pub unload_grace: Duration,
+    /// How many calls may wait for one plugin. Default: 64.
+    pub queue: usize,
+    /// How large a result may be, in bytes. Default: 8 MiB.
+    pub max_output: usize,
+    /// How large the arguments of a call may be, in bytes. Default: 8 MiB.
+    pub max_arguments: usize,
+    /// How deep tools may call each other. Default: 16.
+    pub max_depth: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            call_timeout: Duration::from_secs(60),
+            max_timeout: Duration::from_secs(600),
+            load_timeout: Duration::from_secs(120),
+            health_timeout: Duration::from_secs(5),
+            hook_timeout: Duration::from_secs(10),
+            unload_grace: Duration::from_secs(10),
+            queue: 64,
+            max_output: 8 * 1024 * 1024,
+            max_arguments: 8 * 1024 * 1024,
+            max_depth: 16,
+        }
+    }
+}
+
+/// Puts a host together.
+#[derive(Default)]
+pub struct HostBuilder {
+    runtimes: Vec<Arc<dyn Runtime>>,
+    store: Option<Arc<dyn StateStore>>,
+    limits: Limits,
+}
+
+impl HostBuilder {
+    /// Adds a way of running plugins.
+    pub fn runtime(mut self, runtime: Arc<dyn Runtime>) -> Self {
+        self.runtimes.push(runtime);
+        self
+    }
+
+    /// Keeps the state in `store`. Without one it is gone when the host is.
+    pub fn store(mut self, store: Arc<dyn StateStore>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// Sets the limits.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The host. It knows no plugin yet: see [`Host::restore`] and [`Host::discover`].
+    pub fn build(self) -> Host {
+        let inner = Arc::new_cyclic(|this| Inner {
+            this: this.clone(),
+            snapshot: ArcSwap::default(),
+            events: Events::new(),
+            ids: Ids::new(),
+            limits: self.limits,
+            runtimes: self.runtimes,
+            store: self.store,
+            directories: Mutex::default(),
+            writer: tokio::sync::Mutex::default(),
+            operations: Mutex::default(),
+            instances: AtomicU64::new(1),
+            shutting_down: AtomicBool::new(false),
+        });
+        Host { inner }
+    }
+}
+
+impl Host {
+    /// Starts putting a host together.
+    pub fn builder() -> HostBuilder {
+        HostBuilder::default()
+    }
+
+    /// The registries at this moment. Never waits.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.inner.snapshot.load_full()
+    }
+
+    /// The tools that `caller` may call, in the order of registration; to the operator, all that are registered.
+    pub fn tools_for(&self, caller: &Caller) -> Arc<[Arc<Tool>]> {
+        self.inner.visible_tools(&self.inner.snapshot.load(), caller)
+    }
+
+    /// The limits it was built with.
+    pub fn limits(&self) -> &Limits {
+        &self.inner.limits
+    }
+
+    /// What happens from now on. Tool calls are told only while somebody listens.
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
+        self.inner.events.subscribe()
+    }
+
+    /// The last events after the one numbered `sequence`, oldest first; at most 1,024 are kept.
+    pub fn events_after(&self, sequence: u64) -> Vec<Arc<Event>> {
+        self.inner.events.after(sequence)
+    }
+
+    /// Counts of plugins and of what they contribute.
+    pub fn stats(&self) -> PluginStats {
+        let snapshot = self.inner.snapshot.load();
+        let mut by_status: std::collections::BTreeMap<_, _> =
+            PluginStatus::ALL.iter().map(|status| (*status, 0)).collect();
+        let plugins = snapshot.plugins.list();
+        for plugin in plugins.iter() {
+            *by_status.entry(plugin.status).or_default() += 1;
+        }
+        PluginStats {
+            available_plugins: plugins.len(),
+            loaded_plugins: plugins.iter().filter(|plugin| plugin.is_registered()).count(),
+            enabled_plugins: by_status[&PluginStatus::Enabled],
+            plugins_by_status: by_status,
+            total_tools_from_plugins: snapshot.tools.len(),
+            total_competencies_from_plugins: snapshot.competencies.len(),
+        }
+    }
+
+    /// Takes no new calls, lets those in flight go on for `grace`, then ends them and stops every plugin. The state
+    /// that was saved stays as it was.
+    pub async fn shutdown(&self, grace: Duration) {
+        self.inner.shutting_down.store(true, Ordering::Release);
+        let snapshot = self.snapshot();
+        let instances: Vec<_> =
+            snapshot.plugins.list().iter().filter_map(|entry| entry.instance.clone()).collect();
+        let hook_timeout = self.inner.limits.hook_timeout;
+        futures_util::future::join_all(instances.iter().map(|instance| instance.retire(grace, hook_timeout)))
+            .await;
+    }
+}
+
+impl Inner {
+    pub(crate) fn is_shutting_down(&self) -> bool {
+        self.shutting_down.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn publish_event(&self, kind: EventKind) {
+        self.events.publish(self.snapshot.load().generation, kind);
+    }
+
+    pub(crate) fn next_instance(&self) -> u64 {
+        self.instances.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Changes the snapshot: builds the next one, saves what it says to save, and only then lets readers see it.
+    pub(crate) async fn change<T>(
+        &self,
+        build: impl FnOnce(&mut Snapshot, &mut Vec<Change>) -> Result<T, PluginError>,
+    ) -> Result<T, PluginError> {
+        let _writer = self.writer.lock().await;
+        let mut next = (**self.snapshot.load()).clone();
+        let mut changes = Vec::new();
+        let made = build(&mut next, &mut changes)?;
+        self.save(changes).await?;
+        next.generation += 1;
+        self.snapshot.store(Arc::new(next));
+        Ok(made)
+    }
+
+    pub(crate) async fn save(&self, changes: Vec<Change>) -> Result<(), PluginError> {
+        match &self.store {
+            Some(store) if !changes.is_empty() => {
+                let store = store.clone();
+                self.blocking(move || store.apply(&changes)).await?.map_err(PluginError::from)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, PluginError> {
+        tokio::task::spawn_blocking(work).await.map_err(|e| StateError::Failed(e.to_string()).into())
+    }
+
+    /// Waits until no other operation on the plugin runs.
+    pub(crate) async fn operate(&self, id: &str) -> tokio::sync::OwnedMutexGuard<()> {
+        let lock = {
+            let mut operations = self.operations.lock().expect("nothing panics while it holds this lock");
+            operations.retain(|_, lock| Arc::strong_count(lock) > 1);
+            operations.entry(id.to_ascii_lowercase()).or_default().clone()
+        };
+        lock.lock_owned().await
+    }
+}

@@ -1,0 +1,256 @@
+//! One running generation of a plugin: its permits, its calls in flight, and its start when that was put off.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use gathering_core::{
+    LoadError, LoadErrorKind, LoadRequest, Plugin, PluginId, PluginManifest, PluginSource, PluginStatus,
+    Progress, Runtime, Tier,
+};
+use serde_json::Value;
+use tokio::sync::{Notify, OnceCell, Semaphore, SemaphorePermit};
+
+/// One generation of a plugin, running or to be started by its first call.
+pub(crate) struct Instance {
+    /// Another number for each generation.
+    pub(crate) number: u64,
+    pub(crate) id: PluginId,
+    pub(crate) manifest: Arc<PluginManifest>,
+    /// The configuration with defaults, which a start needs.
+    config: Value,
+    runtime: Arc<dyn Runtime>,
+    source: PluginSource,
+    plugin: OnceCell<Box<dyn Plugin>>,
+    status: AtomicU8,
+    permits: Semaphore,
+    waiting: AtomicUsize,
+    in_flight: AtomicUsize,
+    idle: Notify,
+    stopped: AtomicBool,
+    stop: Notify,
+}
+
+/// Why no permit was given.
+pub(crate) enum NoPermit {
+    /// So many wait already.
+    Busy(usize),
+    /// The deadline passed in the queue.
+    TimedOut,
+    /// The generation is being stopped.
+    Stopped,
+}
+
+impl Instance {
+    /// A generation that runs already.
+    pub(crate) fn running(
+        number: u64,
+        id: PluginId,
+        runtime: Arc<dyn Runtime>,
+        source: PluginSource,
+        config: Value,
+        plugin: Box<dyn Plugin>,
+    ) -> Self {
+        let permits = plugin.concurrency().max(1);
+        let manifest = Arc::new(plugin.manifest().clone());
+        let cell = OnceCell::new_with(Some(plugin));
+        Self::new(number, id, runtime, source, config, manifest, cell, permits)
+    }
+
+    /// A generation that its first call starts. Until then one call at a time may enter.
+    pub(crate) fn to_be_started(
+        number: u64,
+        id: PluginId,
+        runtime: Arc<dyn Runtime>,
+        source: PluginSource,
+        config: Value,
+        manifest: Arc<PluginManifest>,
+    ) -> Self {
+        Self::new(number, id, runtime, source, config, manifest, OnceCell::new(), 1)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the two constructors above name what they pass")]
+    fn new(
+        number: u64,
+        id: PluginId,
+        runtime: Arc<dyn Runtime>,
+        source: PluginSource,
+        config: Value,
+        manifest: Arc<PluginManifest>,
+        plugin: OnceCell<Box<dyn Plugin>>,
+        permits: usize,
+    ) -> Self {
+        Self {
+            number,
+            id,
+            manifest,
+            config,
+            runtime,
+            source,
+            plugin,
+            status: AtomicU8::new(code(PluginStatus::Loaded)),
+            permits: Semaphore::new(permits.min(Semaphore::MAX_PERMITS)),
+            waiting: AtomicUsize::new(0),
+            in_flight: AtomicUsize::new(0),
+            idle: Notify::new(),
+            stopped: AtomicBool::new(false),
+            stop: Notify::new(),
+        }
+    }
+
+    pub(crate) fn status(&self) -> PluginStatus {
+        PluginStatus::ALL[usize::from(self.status.load(Ordering::Acquire))]
+    }
+
+    pub(crate) fn set_status(&self, status: PluginStatus) {
+        self.status.store(code(status), Ordering::Release);
+    }
+
+    /// The plugin, if it was started.
+    pub(crate) fn started(&self) -> Option<&dyn Plugin> {
+        self.plugin.get().map(|plugin| &**plugin)
+    }
+
+    pub(crate) fn tier(&self) -> Option<Tier> {
+        self.started().map(Plugin::tier)
+    }
+
+    /// The plugin, started now if it was not yet. The start goes on when the caller goes away.
+    pub(crate) async fn start(self: &Arc<Self>, limit: Duration) -> Result<&dyn Plugin, LoadError> {
+        if let Some(plugin) = self.started() {
+            return Ok(plugin);
+        }
+        let this = self.clone();
+        let start = async move { this.plugin.get_or_try_init(|| this.load(limit)).await.map(|_| ()) };
+        tokio::spawn(start)
+            .await
+            .unwrap_or_else(|panic| Err(LoadError::new(LoadErrorKind::RuntimeFailed, panic.to_string())))?;
+        Ok(self.started().expect("it was started just now"))
+    }
+
+    async fn load(&self, limit: Duration) -> Result<Box<dyn Plugin>, LoadError> {
+        let progress: Progress = {
+            let id = self.id.clone();
+            Arc::new(move |message| tracing::info!(plugin = %id, "{message}"))
+        };
+        let deadline = Instant::now() + limit;
+        let request =
+            LoadRequest { source: &self.source, id: &self.id, config: &self.config, deadline, progress };
+        let plugin = tokio::time::timeout(limit, self.runtime.load(request)).await.map_err(|_| {
+            LoadError::new(LoadErrorKind::TimedOut, format!("it did not start within {limit:?}"))
+        })??;
+        if *plugin.manifest() != *self.manifest {
+            let message = "it registers other things than when it was loaded: reload it";
+            return Err(LoadError::new(LoadErrorKind::InvalidPlugin, message));
+        }
+        if self.status() == PluginStatus::Enabled {
+            plugin.on_enable().await.map_err(|error| {
+                LoadError::new(LoadErrorKind::InvalidPlugin, format!("on_enable failed: {error}"))
+            })?;
+        }
+        self.permits.add_permits(plugin.concurrency().clamp(1, Semaphore::MAX_PERMITS / 2) - 1);
+        Ok(plugin)
+    }
+
+    /// Waits for a permit to call the plugin, in a queue of at most `queue`, until `deadline`.
+    pub(crate) async fn permit(
+        &self,
+        queue: usize,
+        deadline: Instant,
+    ) -> Result<SemaphorePermit<'_>, NoPermit> {
+        if let Ok(permit) = self.permits.try_acquire() {
+            return Ok(permit);
+        }
+        let _waiting = Waiting::enter(&self.waiting, queue).map_err(NoPermit::Busy)?;
+        match tokio::time::timeout_at(deadline.into(), self.permits.acquire()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_closed)) => Err(NoPermit::Stopped),
+            Err(_elapsed) => Err(NoPermit::TimedOut),
+        }
+    }
+
+    /// Counts a call as in flight until the guard is dropped.
+    pub(crate) fn enter(self: &Arc<Self>) -> InFlight {
+        self.in_flight.fetch_add(1, Ordering::AcqRel);
+        InFlight(self.clone())
+    }
+
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Acquire)
+    }
+
+    /// Returns when no call is in flight.
+    pub(crate) async fn idle(&self) {
+        loop {
+            let idle = self.idle.notified();
+            if self.in_flight() == 0 {
+                return;
+            }
+            idle.await;
+        }
+    }
+
+    /// Returns when the generation is being stopped; calls in flight end then.
+    pub(crate) async fn stopped(&self) {
+        loop {
+            let stop = self.stop.notified();
+            if self.stopped.load(Ordering::Acquire) {
+                return;
+            }
+            stop.await;
+        }
+    }
+
+    /// Lets calls in flight go on for `grace`, then ends them, and unloads what was started.
+    pub(crate) async fn retire(&self, grace: Duration, unload_limit: Duration) {
+        self.permits.close();
+        if tokio::time::timeout(grace, self.idle()).await.is_err() {
+            self.stopped.store(true, Ordering::Release);
+            self.stop.notify_waiters();
+            self.idle().await;
+        }
+        if let Some(plugin) = self.started()
+            && tokio::time::timeout(unload_limit, plugin.unload()).await.is_err()
+        {
+            tracing::warn!(plugin = %self.id, "unload did not end within {unload_limit:?}; it was stopped");
+        }
+    }
+}
+
+fn code(status: PluginStatus) -> u8 {
+    match status {
+        PluginStatus::Unloaded => 0,
+        PluginStatus::Loaded => 1,
+        PluginStatus::Enabled => 2,
+        PluginStatus::Disabled => 3,
+        PluginStatus::Error => 4,
+    }
+}
+
+/// A call in flight.
+pub(crate) struct InFlight(Arc<Instance>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        if self.0.in_flight.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.idle.notify_waiters();
+        }
+    }
+}
+
+/// A place in the queue.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn enter(waiting: &'a AtomicUsize, limit: usize) -> Result<Self, usize> {
+        let before = waiting.fetch_add(1, Ordering::AcqRel);
+        let place = Self(waiting);
+        if before < limit { Ok(place) } else { Err(before) }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}

@@ -1,0 +1,29 @@
+//! The registries, the plugin manager and the one call path of GatheRing.
+//!
+//! A [`Host`] is a value: it knows plugins, registers what they contribute in immutable [`Snapshot`]s, and calls their
+//! tools. Readers of a snapshot never wait and never see half a plugin.
+
+mod check;
+mod dependency;
+mod entry;
+mod error;
+mod event;
+mod execute;
+mod gate;
+mod host;
+mod instance;
+mod manager;
+mod snapshot;
+mod table;
+mod tool;
+
+pub use check::Check;
+pub use entry::{PluginHealth, PluginInfo, PluginStats};
+pub use error::PluginError;
+pub use event::{Event, EventKind};
+pub use execute::{CallOptions, CallReport};
+pub use host::{Host, HostBuilder, Limits};
+pub use manager::{Dependencies, Discovered, Discovery, DiscoveryError, Restored};
+pub use snapshot::Snapshot;
+pub use table::{Definition, Index, Table, Taken};
+pub use tool::Tool;

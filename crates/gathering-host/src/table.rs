@@ -1,0 +1,433 @@
+//! One registry for everything that has a name: a persistent map with indexes, cheap to copy and to change.
+
+use std::sync::{Arc, OnceLock};
+
+use gathering_core::{
+    CompetencyDefinition, CompetencyId, FileHandlerDefinition, FileHandlerName, PluginId, ToolName,
+};
+use imbl::shared_ptr::DefaultSharedPtr;
+
+type Map<K, V> = imbl::GenericHashMap<K, V, ahash::RandomState, DefaultSharedPtr>;
+type List<D> = Arc<[Arc<D>]>;
+
+/// What a definition can be looked up by besides its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Index {
+    /// The category of a tool or competency.
+    Category,
+    /// A competency that a tool requires, at whatever level.
+    Competency,
+    /// The plugin that brought it.
+    Plugin,
+    /// The level of a competency.
+    Level,
+    /// A competency that another one builds on directly.
+    Prerequisite,
+    /// An extension of a file handler, in lower case, without the dot.
+    Extension,
+    /// A media type of a file handler, in lower case.
+    MediaType,
+}
+
+/// What a [`Table`] holds.
+pub trait Definition: Send + Sync + 'static {
+    /// The word for one of them in messages.
+    const KIND: &'static str;
+
+    /// Its name, unique in its table whatever the case.
+    fn name(&self) -> &str;
+
+    /// Calls `add` with each key it can be found by.
+    fn index(&self, add: &mut dyn FnMut(Index, &str));
+}
+
+/// Definitions by name and by index, in the order of registration.
+///
+/// A copy shares everything with the original until one of them changes, so that a change costs what it weighs and a
+/// reader of the old copy is not disturbed. The flat list that a reader asks for is built once, by the first who asks.
+pub struct Table<D> {
+    by_name: Map<Box<str>, (u64, Arc<D>)>,
+    all: Bucket<D>,
+    buckets: Map<(Index, Box<str>), Bucket<D>>,
+    next: u64,
+}
+
+/// A name that is taken already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken<D> {
+    /// Who has it.
+    pub holder: Arc<D>,
+}
+
+impl<D: Definition> Table<D> {
+    /// The one of this exact name.
+    pub fn get(&self, name: &str) -> Option<&Arc<D>> {
+        self.get_ignoring_case(name).filter(|found| found.name() == name)
+    }
+
+    /// The one whose name differs from `name` at most in case.
+    pub fn get_ignoring_case(&self, name: &str) -> Option<&Arc<D>> {
+        let found = if name.bytes().any(|b| b.is_ascii_uppercase()) {
+            self.by_name.get(fold(name).as_ref())
+        } else {
+            self.by_name.get(name)
+        };
+        found.map(|(_, item)| item)
+    }
+
+    /// All of them.
+    pub fn list(&self) -> List<D> {
+        self.all.list()
+    }
+
+    /// Those that have `key` in `index`.
+    pub fn list_by(&self, index: Index, key: &str) -> List<D> {
+        self.bucket(index, key).map(Bucket::list).unwrap_or_default()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.by_name.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
+    }
+
+    /// How many have `key` in `index`.
+    pub fn count_by(&self, index: Index, key: &str) -> usize {
+        self.bucket(index, key).map_or(0, |bucket| bucket.items.len())
+    }
+
+    /// The keys of `index` that are in use, sorted, with how many have each.
+    pub fn counts(&self, index: Index) -> Vec<(Arc<str>, usize)> {
+        let mut counts: Vec<_> = self
+            .buckets
+            .iter()
+            .filter(|((kind, _), _)| *kind == index)
+            .map(|((_, key), bucket)| (Arc::from(key.as_ref()), bucket.items.len()))
+            .collect();
+        counts.sort();
+        counts
+    }
+
+    fn bucket(&self, index: Index, key: &str) -> Option<&Bucket<D>> {
+        // The map's key owns its text, so a look-up has to build one; it is short.
+        self.buckets.get(&(index, Box::from(key)))
+    }
+
+    /// Adds `item` as the last one, unless its name is taken.
+    pub(crate) fn insert(&mut self, item: Arc<D>) -> Result<(), Taken<D>> {
+        let place = self.next;
+        self.insert_at(place, item)?;
+        self.next += 1;
+        Ok(())
+    }
+
+    /// Adds `item` in a place from which one was removed.
+    pub(crate) fn insert_at(&mut self, place: u64, item: Arc<D>) -> Result<(), Taken<D>> {
+        let key = fold(item.name());
+        if let Some((_, holder)) = self.by_name.get(&key) {
+            return Err(Taken { holder: holder.clone() });
+        }
+        self.by_name.insert(key, (place, item.clone()));
+        item.index(&mut |index, key| {
+            self.buckets.entry((index, key.into())).or_default().insert(place, item.clone());
+        });
+        self.all.insert(place, item);
+        Ok(())
+    }
+
+    /// Puts `item` where the one of its name stands, or last if there is none.
+    pub(crate) fn put(&mut self, item: Arc<D>) {
+        let place = self.remove(item.name());
+        let inserted = match place {
+            Some(place) => self.insert_at(place, item),
+            None => self.insert(item),
+        };
+        debug_assert!(inserted.is_ok(), "the name was just made free");
+    }
+
+    /// Removes the one of this name and returns the place it had.
+    pub(crate) fn remove(&mut self, name: &str) -> Option<u64> {
+        let (place, item) = self.by_name.remove(fold(name).as_ref())?;
+        self.all.remove(place);
+        item.index(&mut |index, key| {
+            let key = (index, Box::from(key));
+            let is_empty = self.buckets.get_mut(&key).is_some_and(|bucket| {
+                bucket.remove(place);
+                bucket.items.is_empty()
+            });
+            if is_empty {
+                self.buckets.remove(&key);
+            }
+        });
+        Some(place)
+    }
+}
+
+impl<D> Clone for Table<D> {
+    fn clone(&self) -> Self {
+        Self {
+            by_name: self.by_name.clone(),
+            all: self.all.clone(),
+            buckets: self.buckets.clone(),
+            next: self.next,
+        }
+    }
+}
+
+impl<D> Default for Table<D> {
+    fn default() -> Self {
+        Self { by_name: Map::default(), all: Bucket::default(), buckets: Map::default(), next: 0 }
+    }
+}
+
+/// Some definitions by their place, and the list made of them when somebody wanted it.
+struct Bucket<D> {
+    items: imbl::OrdMap<u64, Arc<D>>,
+    list: Arc<OnceLock<List<D>>>,
+}
+
+impl<D> Bucket<D> {
+    fn list(&self) -> List<D> {
+        self.list.get_or_init(|| self.items.values().cloned().collect()).clone()
+    }
+
+    fn insert(&mut self, place: u64, item: Arc<D>) {
+        self.items.insert(place, item);
+        self.forget_list();
+    }
+
+    fn remove(&mut self, place: u64) {
+        self.items.remove(&place);
+        self.forget_list();
+    }
+
+    fn forget_list(&mut self) {
+        // A list that nobody asked for and no other copy can see is still good for the next one who asks.
+        if self.list.get().is_some() || Arc::strong_count(&self.list) > 1 {
+            self.list = Arc::default();
+        }
+    }
+}
+
+impl<D> Clone for Bucket<D> {
+    fn clone(&self) -> Self {
+        Self { items: self.items.clone(), list: self.list.clone() }
+    }
+}
+
+impl<D> Default for Bucket<D> {
+    fn default() -> Self {
+        Self { items: imbl::OrdMap::new(), list: Arc::default() }
+    }
+}
+
+fn fold(name: &str) -> Box<str> {
+    name.to_ascii_lowercase().into()
+}
+
+impl Definition for CompetencyDefinition {
+    const KIND: &'static str = "competency";
+
+    fn name(&self) -> &str {
+        self.id.as_str()
+    }
+
+    fn index(&self, add: &mut dyn FnMut(Index, &str)) {
+        add(Index::Category, self.category.as_str());
+        add(Index::Level, self.level.as_str());
+        add_plugin(self.plugin_id.as_ref(), add);
+        for prerequisite in unique(&self.prerequisites, CompetencyId::as_str) {
+            add(Index::Prerequisite, prerequisite);
+        }
+    }
+}
+
+impl Definition for FileHandlerDefinition {
+    const KIND: &'static str = "file handler";
+
+    fn name(&self) -> &str {
+        FileHandlerName::as_str(&self.name)
+    }
+
+    fn index(&self, add: &mut dyn FnMut(Index, &str)) {
+        add_plugin(self.plugin_id.as_ref(), add);
+        let extensions: Vec<String> =
+            self.extensions.iter().map(|e| e.trim_start_matches('.').to_lowercase()).collect();
+        for extension in unique(&extensions, String::as_str) {
+            add(Index::Extension, extension);
+        }
+        let media_types: Vec<String> = self.media_types.iter().map(|m| m.to_lowercase()).collect();
+        for media_type in unique(&media_types, String::as_str) {
+            add(Index::MediaType, media_type);
+        }
+    }
+}
+
+pub(crate) fn add_plugin(plugin: Option<&PluginId>, add: &mut dyn FnMut(Index, &str)) {
+    if let Some(plugin) = plugin {
+        add(Index::Plugin, plugin.as_str());
+    }
+}
+
+/// The texts of `items` without repetitions: a place enters each bucket once, so that it leaves it once.
+pub(crate) fn unique<T>(items: &[T], text: impl Fn(&T) -> &str) -> Vec<&str> {
+    let mut texts: Vec<&str> = Vec::with_capacity(items.len());
+    for item in items {
+        if !texts.contains(&text(item)) {
+            texts.push(text(item));
+        }
+    }
+    texts
+}
+
+/// The name of whatever is registered, for messages that say who holds a name.
+pub(crate) fn nearest<'a>(names: impl Iterator<Item = &'a ToolName>, wanted: &str) -> Vec<ToolName> {
+    let mut scored: Vec<_> = names
+        .filter_map(|name| {
+            let distance = edit_distance(&fold(name.as_str()), &fold(wanted), 3)?;
+            Some((distance, name))
+        })
+        .collect();
+    scored.sort();
+    scored.into_iter().take(3).map(|(_, name)| name.clone()).collect()
+}
+
+/// The Levenshtein distance of two ASCII texts, or `None` beyond `limit`.
+pub(crate) fn edit_distance(a: &str, b: &str, limit: usize) -> Option<usize> {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    if a.len().abs_diff(b.len()) > limit || a.len().max(b.len()) > 64 {
+        return None;
+    }
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, byte) in a.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, other) in b.iter().enumerate() {
+            let above = row[j + 1];
+            row[j + 1] = if byte == other { diagonal } else { 1 + diagonal.min(above).min(row[j]) };
+            diagonal = above;
+        }
+    }
+    let distance = row[b.len()];
+    (distance <= limit.min(a.len().max(b.len()) / 2)).then_some(distance)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Debug, PartialEq)]
+    struct Thing {
+        name: String,
+        group: &'static str,
+    }
+
+    impl Definition for Thing {
+        const KIND: &'static str = "thing";
+        fn name(&self) -> &str {
+            &self.name
+        }
+        fn index(&self, add: &mut dyn FnMut(Index, &str)) {
+            add(Index::Category, self.group);
+        }
+    }
+
+    fn thing(name: &str, group: &'static str) -> Arc<Thing> {
+        Arc::new(Thing { name: name.into(), group })
+    }
+
+    fn names(list: &[Arc<Thing>]) -> Vec<&str> {
+        list.iter().map(|thing| thing.name.as_str()).collect()
+    }
+
+    #[test]
+    fn a_name_is_found_by_its_exact_spelling_and_held_in_every_other() {
+        let mut table = Table::default();
+        table.insert(thing("Read", "io")).expect("free");
+
+        assert!(table.get("Read").is_some());
+        assert!(table.get("read").is_none());
+        assert_eq!(table.insert(thing("rEAD", "io")).expect_err("taken").holder.name, "Read");
+    }
+
+    #[test]
+    fn lists_keep_the_order_of_registration_and_a_copy_is_not_disturbed() {
+        let mut table = Table::default();
+        for name in ["c", "a", "b"] {
+            table.insert(thing(name, "x")).expect("free");
+        }
+        let before = table.clone();
+
+        table.remove("a");
+
+        assert_eq!(names(&table.list()), ["c", "b"]);
+        assert_eq!(names(&before.list()), ["c", "a", "b"]);
+        assert_eq!(names(&before.list_by(Index::Category, "x")), ["c", "a", "b"]);
+    }
+
+    #[test]
+    fn a_replaced_definition_keeps_its_place() {
+        let mut table = Table::default();
+        for name in ["a", "b", "c"] {
+            table.insert(thing(name, "x")).expect("free");
+        }
+
+        table.put(thing("b", "y"));
+
+        assert_eq!(names(&table.list()), ["a", "b", "c"]);
+        assert_eq!(names(&table.list_by(Index::Category, "y")), ["b"]);
+    }
+
+    #[test]
+    fn a_list_is_built_once_for_all_readers() {
+        let mut table = Table::default();
+        table.insert(thing("a", "x")).expect("free");
+
+        assert!(Arc::ptr_eq(&table.list(), &table.clone().list()));
+    }
+
+    #[test]
+    fn near_names_are_found_and_far_ones_are_not() {
+        assert_eq!(edit_distance("calculte", "calculate", 3), Some(1));
+        assert_eq!(edit_distance("ab", "xy", 3), None);
+        assert_eq!(edit_distance("short", "something_longer", 3), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_table_behaves_like_an_ordered_map(steps in prop::collection::vec((0..12u8, 0..3u8, any::<bool>()), 0..80)) {
+            let groups = ["red", "green", "blue"];
+            let mut table = Table::default();
+            let mut model: BTreeMap<usize, (String, &'static str)> = BTreeMap::new();
+            for (at, (name, group, insert)) in steps.into_iter().enumerate() {
+                let (name, group) = (format!("n{name}"), groups[usize::from(group)]);
+                let held = model.iter().find(|(_, (n, _))| *n == name).map(|(k, _)| *k);
+                if insert {
+                    let inserted = table.insert(thing(&name, group)).is_ok();
+                    prop_assert_eq!(inserted, held.is_none());
+                    if inserted {
+                        model.insert(at, (name, group));
+                    }
+                } else {
+                    prop_assert_eq!(table.remove(&name).is_some(), held.is_some());
+                    held.map(|k| model.remove(&k));
+                }
+                prop_assert_eq!(names(&table.list()), model.values().map(|(n, _)| n.as_str()).collect::<Vec<_>>());
+                for group in groups {
+                    let expected: Vec<_> = model.values().filter(|(_, g)| *g == group).map(|(n, _)| n.as_str()).collect();
+                    prop_assert_eq!(names(&table.list_by(Index::Category, group)), expected.clone());
+                    prop_assert_eq!(table.count_by(Index::Category, group), expected.len());
+                }
+                prop_assert_eq!(table.counts(Index::Category).iter().map(|(_, n)| n).sum::<usize>(), model.len());
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! A registered tool: its definition, its compiled schemas and the plugin generation that runs it.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use gathering_core::{PluginId, PluginStatus, SchemaError, Tier, ToolDefinition};
+
+use crate::check::Check;
+use crate::instance::Instance;
+use crate::table::{Definition, Index, add_plugin, unique};
+
+/// A registered tool. Reads like its [`ToolDefinition`].
+pub struct Tool {
+    definition: Arc<ToolDefinition>,
+    pub(crate) parameters: Check,
+    pub(crate) returns: Check,
+    pub(crate) instance: Arc<Instance>,
+}
+
+impl Tool {
+    /// Compiles the schemas of `definition`; the error says which and why.
+    pub(crate) fn new(
+        definition: ToolDefinition,
+        instance: Arc<Instance>,
+    ) -> Result<Self, (&'static str, SchemaError)> {
+        let parameters = Check::compile(&definition.parameters).map_err(|error| ("parameters", error))?;
+        let returns = Check::compile(&definition.returns).map_err(|error| ("returns", error))?;
+        Ok(Self { definition: Arc::new(definition), parameters, returns, instance })
+    }
+
+    /// The tool as data.
+    pub fn definition(&self) -> &Arc<ToolDefinition> {
+        &self.definition
+    }
+
+    /// The plugin that runs it.
+    pub fn plugin(&self) -> &PluginId {
+        &self.instance.id
+    }
+
+    /// Where its plugin stands.
+    pub fn status(&self) -> PluginStatus {
+        self.instance.status()
+    }
+
+    /// How its plugin is confined; `None` until the plugin is started.
+    pub fn tier(&self) -> Option<Tier> {
+        self.instance.tier()
+    }
+}
+
+impl Deref for Tool {
+    type Target = ToolDefinition;
+    fn deref(&self) -> &ToolDefinition {
+        &self.definition
+    }
+}
+
+impl Definition for Tool {
+    const KIND: &'static str = "tool";
+
+    fn name(&self) -> &str {
+        self.definition.name.as_str()
+    }
+
+    fn index(&self, add: &mut dyn FnMut(Index, &str)) {
+        add(Index::Category, self.category.as_str());
+        add_plugin(self.plugin_id.as_ref(), add);
+        for competency in unique(&self.required_competencies, |requirement| requirement.id.as_str()) {
+            add(Index::Competency, competency);
+        }
+    }
+}
