@@ -344,8 +344,8 @@ mod tests {
         Arc::new(Thing { name: name.into(), group })
     }
 
-    fn names(list: &[Arc<Thing>]) -> Vec<&str> {
-        list.iter().map(|thing| thing.name.as_str()).collect()
+    fn names(list: &[Arc<Thing>]) -> Vec<String> {
+        list.iter().map(|thing| thing.name.clone()).collect()
     }
 
     #[test]
@@ -420,9 +420,9 @@ mod tests {
                     prop_assert_eq!(table.remove(&name).is_some(), held.is_some());
                     held.map(|k| model.remove(&k));
                 }
-                prop_assert_eq!(names(&table.list()), model.values().map(|(n, _)| n.as_str()).collect::<Vec<_>>());
+                prop_assert_eq!(names(&table.list()), model.values().map(|(n, _)| n.clone()).collect::<Vec<_>>());
                 for group in groups {
-                    let expected: Vec<_> = model.values().filter(|(_, g)| *g == group).map(|(n, _)| n.as_str()).collect();
+                    let expected: Vec<_> = model.values().filter(|(_, g)| *g == group).map(|(n, _)| n.clone()).collect();
                     prop_assert_eq!(names(&table.list_by(Index::Category, group)), expected.clone());
                     prop_assert_eq!(table.count_by(Index::Category, group), expected.len());
                 }

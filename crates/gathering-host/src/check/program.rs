@@ -229,7 +229,11 @@ fn compile_types(value: &Value) -> Result<u8, String> {
         })
     };
     match value {
-        Value::Array(names) => names.iter().try_fold(0, |types, name| Ok(types | one(name)?)),
+        Value::Array(names) if names.is_empty() => Err("`type` must name at least one type".into()),
+        Value::Array(names) => names.iter().try_fold(0, |types, name| match one(name)? {
+            bit if types & bit != 0 => Err(format!("{name} stands twice in `type`")),
+            bit => Ok(types | bit),
+        }),
         name => one(name),
     }
 }

@@ -158,7 +158,7 @@ fn a_reference_never_leaves_the_schema_runs_in_circles_or_explodes() {
 
 #[test]
 fn patterns_are_linear_and_small() {
-    for pattern in [r"^(a|aa)+(?!b)$", r"^(a*)*\1$", r"(?:a{1000}){1000}", r"\w{2000}"] {
+    for pattern in [r"^(a|aa)+(?!b)$", r"^(a*)*\1$", r"(?:a{1000}){1000}", r"\p{L}{2000}"] {
         let started = std::time::Instant::now();
 
         let error = refusal(json!({"x": {"type": "string", "pattern": pattern}}));
@@ -212,7 +212,7 @@ fn small_schema() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         any::<bool>().prop_map(Value::from),
         types.clone().prop_map(|t| json!({"type": t})),
-        prop::collection::vec(types, 1..3).prop_map(|t| json!({"type": t})),
+        prop::collection::btree_set(types, 1..3).prop_map(|t| json!({"type": t})),
         prop::collection::vec(small_value(), 1..3).prop_map(|v| json!({"enum": v})),
         small_value().prop_map(|v| json!({"const": v})),
         (-2..3i64, -2..3i64).prop_map(|(a, b)| json!({"minimum": a, "exclusiveMaximum": b})),
@@ -223,7 +223,7 @@ fn small_schema() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(3, 12, 3, |inner| {
         (
             prop::collection::btree_map("[xyz]", inner.clone(), 0..3),
-            prop::collection::vec("[xyz]", 0..2),
+            prop::collection::btree_set("[xyz]", 0..2),
             prop::option::of(inner.clone()),
             prop::option::of(inner),
         )

@@ -1,0 +1,58 @@
+//! A state store in memory that can be told to fail.
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use gathering_core::{Change, PluginRecord, StateError, StateStore};
+
+/// Keeps the state while the test runs. Give it to a second host to see what comes back after a restart.
+#[derive(Default)]
+pub struct MemoryStore {
+    kept: Mutex<Kept>,
+    is_full: AtomicBool,
+}
+
+#[derive(Default, Clone)]
+struct Kept {
+    plugins: Vec<PluginRecord>,
+    directories: Vec<PathBuf>,
+}
+
+impl MemoryStore {
+    /// From now on every change fails for want of room, or works again.
+    pub fn set_full(&self, is_full: bool) {
+        self.is_full.store(is_full, Ordering::SeqCst);
+    }
+}
+
+impl StateStore for MemoryStore {
+    fn plugins(&self) -> Result<Vec<PluginRecord>, StateError> {
+        Ok(self.kept.lock().expect("no test panics in here").plugins.clone())
+    }
+
+    fn directories(&self) -> Result<Vec<PathBuf>, StateError> {
+        Ok(self.kept.lock().expect("no test panics in here").directories.clone())
+    }
+
+    fn apply(&self, changes: &[Change]) -> Result<(), StateError> {
+        if self.is_full.load(Ordering::SeqCst) {
+            return Err(StateError::StorageFull("the test says so".into()));
+        }
+        let mut kept = self.kept.lock().expect("no test panics in here");
+        for change in changes {
+            match change {
+                Change::SavePlugin(record) => match kept.plugins.iter_mut().find(|held| held.id == record.id)
+                {
+                    Some(held) => *held = (**record).clone(),
+                    None => kept.plugins.push((**record).clone()),
+                },
+                Change::RemovePlugin(id) => kept.plugins.retain(|held| held.id != *id),
+                Change::AddDirectory(path) if kept.directories.contains(path) => {}
+                Change::AddDirectory(path) => kept.directories.push(path.clone()),
+                Change::RemoveDirectory(path) => kept.directories.retain(|held| held != path),
+            }
+        }
+        Ok(())
+    }
+}
