@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -62,20 +63,20 @@ fn default_min_gathering_version() -> String {
     "0.1.0".into()
 }
 
-/// A plugin as data: what it says of itself and what it contributes.
+/// A plugin as data: what it says of itself and what it contributes. Copies share the definitions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PluginManifest {
     /// What it says of itself.
     pub metadata: PluginMetadata,
     /// Its tools; empty until it is loaded, unless its runtime knows them beforehand.
     #[serde(default)]
-    pub tools: Vec<ToolDefinition>,
+    pub tools: Vec<Arc<ToolDefinition>>,
     /// Its competencies; the same holds.
     #[serde(default)]
-    pub competencies: Vec<CompetencyDefinition>,
+    pub competencies: Vec<Arc<CompetencyDefinition>>,
     /// Its file handlers; the same holds.
     #[serde(default)]
-    pub file_handlers: Vec<FileHandlerDefinition>,
+    pub file_handlers: Vec<Arc<FileHandlerDefinition>>,
 }
 
 /// Why a manifest is refused.
@@ -123,9 +124,17 @@ impl PluginManifest {
     /// Sets the plugin's id on everything it contributes, then checks lengths, counts and names.
     pub fn checked(mut self) -> Result<Self, ManifestError> {
         let id = &self.metadata.id;
-        self.tools.iter_mut().for_each(|tool| tool.plugin_id = Some(id.clone()));
-        self.competencies.iter_mut().for_each(|competency| competency.plugin_id = Some(id.clone()));
-        self.file_handlers.iter_mut().for_each(|handler| handler.plugin_id = Some(id.clone()));
+        // A definition that has its plugin's id already stays shared with other copies of the manifest.
+        for tool in self.tools.iter_mut().filter(|tool| tool.plugin_id.as_ref() != Some(id)) {
+            Arc::make_mut(tool).plugin_id = Some(id.clone());
+        }
+        for competency in self.competencies.iter_mut().filter(|held| held.plugin_id.as_ref() != Some(id)) {
+            Arc::make_mut(competency).plugin_id = Some(id.clone());
+        }
+        for handler in self.file_handlers.iter_mut().filter(|handler| handler.plugin_id.as_ref() != Some(id))
+        {
+            Arc::make_mut(handler).plugin_id = Some(id.clone());
+        }
         self.check_texts()?;
         few("tools", self.tools.len(), 10_000)?;
         few("competencies", self.competencies.len(), 10_000)?;

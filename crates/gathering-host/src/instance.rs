@@ -49,10 +49,10 @@ impl Instance {
         runtime: Arc<dyn Runtime>,
         source: PluginSource,
         config: Value,
+        manifest: Arc<PluginManifest>,
         plugin: Box<dyn Plugin>,
     ) -> Self {
         let permits = plugin.concurrency().max(1);
-        let manifest = Arc::new(plugin.manifest().clone());
         let cell = OnceCell::new_with(Some(plugin));
         Self::new(number, id, runtime, source, config, manifest, cell, permits)
     }

@@ -1,7 +1,9 @@
 //! One registry for everything that has a name: a persistent map with indexes, cheap to copy and to change.
 
+use std::hash::{Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 
+use equivalent::Equivalent;
 use gathering_core::{
     CompetencyDefinition, CompetencyId, FileHandlerDefinition, FileHandlerName, PluginId, ToolName,
 };
@@ -46,9 +48,9 @@ pub trait Definition: Send + Sync + 'static {
 /// A copy shares everything with the original until one of them changes, so that a change costs what it weighs and a
 /// reader of the old copy is not disturbed. The flat list that a reader asks for is built once, by the first who asks.
 pub struct Table<D> {
-    by_name: Map<Box<str>, (u64, Arc<D>)>,
+    places: Map<ByName<D>, u64>,
     all: Bucket<D>,
-    buckets: Map<(Index, Box<str>), Bucket<D>>,
+    buckets: Map<BucketKey, Bucket<D>>,
     next: u64,
 }
 
@@ -67,12 +69,7 @@ impl<D: Definition> Table<D> {
 
     /// The one whose name differs from `name` at most in case.
     pub fn get_ignoring_case(&self, name: &str) -> Option<&Arc<D>> {
-        let found = if name.bytes().any(|b| b.is_ascii_uppercase()) {
-            self.by_name.get(fold(name).as_ref())
-        } else {
-            self.by_name.get(name)
-        };
-        found.map(|(_, item)| item)
+        self.places.get_key_value(&Folded(name)).map(|(held, _)| &held.0)
     }
 
     /// All of them.
@@ -87,12 +84,12 @@ impl<D: Definition> Table<D> {
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.by_name.len()
+        self.places.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.by_name.is_empty()
+        self.places.is_empty()
     }
 
     /// How many have `key` in `index`.
@@ -105,16 +102,15 @@ impl<D: Definition> Table<D> {
         let mut counts: Vec<_> = self
             .buckets
             .iter()
-            .filter(|((kind, _), _)| *kind == index)
-            .map(|((_, key), bucket)| (Arc::from(key.as_ref()), bucket.items.len()))
+            .filter(|(key, _)| key.0 == index)
+            .map(|(key, bucket)| (Arc::from(key.1.as_ref()), bucket.items.len()))
             .collect();
         counts.sort();
         counts
     }
 
     fn bucket(&self, index: Index, key: &str) -> Option<&Bucket<D>> {
-        // The map's key owns its text, so a look-up has to build one; it is short.
-        self.buckets.get(&(index, Box::from(key)))
+        self.buckets.get(&Wanted(index, key))
     }
 
     /// Adds `item` as the last one, unless its name is taken.
@@ -127,13 +123,17 @@ impl<D: Definition> Table<D> {
 
     /// Adds `item` in a place from which one was removed.
     pub(crate) fn insert_at(&mut self, place: u64, item: Arc<D>) -> Result<(), Taken<D>> {
-        let key = fold(item.name());
-        if let Some((_, holder)) = self.by_name.get(&key) {
+        if let Some(holder) = self.get_ignoring_case(item.name()) {
             return Err(Taken { holder: holder.clone() });
         }
-        self.by_name.insert(key, (place, item.clone()));
-        item.index(&mut |index, key| {
-            self.buckets.entry((index, key.into())).or_default().insert(place, item.clone());
+        self.places.insert(ByName(item.clone()), place);
+        item.index(&mut |index, key| match self.buckets.get_mut(&Wanted(index, key)) {
+            Some(bucket) => bucket.insert(place, item.clone()),
+            None => {
+                let mut bucket = Bucket::default();
+                bucket.insert(place, item.clone());
+                self.buckets.insert(BucketKey(index, key.into()), bucket);
+            }
         });
         self.all.insert(place, item);
         Ok(())
@@ -151,10 +151,10 @@ impl<D: Definition> Table<D> {
 
     /// Removes the one of this name and returns the place it had.
     pub(crate) fn remove(&mut self, name: &str) -> Option<u64> {
-        let (place, item) = self.by_name.remove(fold(name).as_ref())?;
+        let (ByName(item), place) = self.places.remove_with_key(&Folded(name))?;
         self.all.remove(place);
         item.index(&mut |index, key| {
-            let key = (index, Box::from(key));
+            let key = Wanted(index, key);
             let is_empty = self.buckets.get_mut(&key).is_some_and(|bucket| {
                 bucket.remove(place);
                 bucket.items.is_empty()
@@ -170,7 +170,7 @@ impl<D: Definition> Table<D> {
 impl<D> Clone for Table<D> {
     fn clone(&self) -> Self {
         Self {
-            by_name: self.by_name.clone(),
+            places: self.places.clone(),
             all: self.all.clone(),
             buckets: self.buckets.clone(),
             next: self.next,
@@ -180,7 +180,62 @@ impl<D> Clone for Table<D> {
 
 impl<D> Default for Table<D> {
     fn default() -> Self {
-        Self { by_name: Map::default(), all: Bucket::default(), buckets: Map::default(), next: 0 }
+        Self { places: Map::default(), all: Bucket::default(), buckets: Map::default(), next: 0 }
+    }
+}
+
+/// A definition as the key of a map: its name without regard to case.
+struct ByName<D>(Arc<D>);
+
+impl<D> Clone for ByName<D> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+impl<D: Definition> Hash for ByName<D> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Folded(self.0.name()).hash(state);
+    }
+}
+impl<D: Definition> PartialEq for ByName<D> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.name().eq_ignore_ascii_case(other.0.name())
+    }
+}
+impl<D: Definition> Eq for ByName<D> {}
+
+/// A name to look for without regard to case.
+struct Folded<'a>(&'a str);
+
+impl Hash for Folded<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // In chunks, since a hasher is slow on single bytes. Names have at most 64.
+        let mut chunk = [0; 64];
+        for bytes in self.0.as_bytes().chunks(chunk.len()) {
+            let folded = &mut chunk[..bytes.len()];
+            folded.copy_from_slice(bytes);
+            folded.make_ascii_lowercase();
+            state.write(folded);
+        }
+    }
+}
+impl<D: Definition> Equivalent<ByName<D>> for Folded<'_> {
+    fn equivalent(&self, held: &ByName<D>) -> bool {
+        self.0.eq_ignore_ascii_case(held.0.name())
+    }
+}
+
+/// The key of a bucket.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct BucketKey(Index, Box<str>);
+
+/// The key of a bucket to look for.
+#[derive(Hash)]
+struct Wanted<'a>(Index, &'a str);
+
+impl Equivalent<BucketKey> for Wanted<'_> {
+    fn equivalent(&self, held: &BucketKey) -> bool {
+        self.0 == held.0 && *self.1 == *held.1
     }
 }
 

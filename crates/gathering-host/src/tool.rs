@@ -20,12 +20,12 @@ pub struct Tool {
 impl Tool {
     /// Compiles the schemas of `definition`; the error says which and why.
     pub(crate) fn new(
-        definition: ToolDefinition,
+        definition: Arc<ToolDefinition>,
         instance: Arc<Instance>,
     ) -> Result<Self, (&'static str, SchemaError)> {
         let parameters = Check::compile(&definition.parameters).map_err(|error| ("parameters", error))?;
         let returns = Check::compile(&definition.returns).map_err(|error| ("returns", error))?;
-        Ok(Self { definition: Arc::new(definition), parameters, returns, instance })
+        Ok(Self { definition, parameters, returns, instance })
     }
 
     /// The tool as data.

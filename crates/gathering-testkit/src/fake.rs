@@ -57,7 +57,7 @@ impl FakePlugin {
     pub fn tool_with(mut self, definition: Value) -> Self {
         let definition: ToolDefinition =
             serde_json::from_value(definition).expect("the test gives a good tool");
-        self.manifest.tools.push(definition);
+        self.manifest.tools.push(Arc::new(definition));
         self
     }
 
@@ -67,7 +67,7 @@ impl FakePlugin {
             "id": id, "name": id, "description": id, "category": "custom", "prerequisites": prerequisites,
         }))
         .expect("the test gives a good competency");
-        self.manifest.competencies.push(definition);
+        self.manifest.competencies.push(Arc::new(definition));
         self
     }
 
@@ -124,6 +124,8 @@ impl FakeRuntime {
     /// Puts `plugin` where its id says: what is loaded or reloaded next is this one.
     pub fn put(&self, plugin: FakePlugin) {
         let mut plugins = self.plugins.lock().expect("no test panics in here");
+        let plugin =
+            FakePlugin { manifest: plugin.manifest.clone().checked().unwrap_or(plugin.manifest), ..plugin };
         let id = plugin.manifest.metadata.id.clone();
         let edits = plugins.get(&id).map_or(0, |(edits, _)| edits + 1);
         plugins.insert(id, (edits, plugin));

@@ -165,7 +165,7 @@ impl Inner {
                 load_error(LoadError::new(LoadErrorKind::TimedOut, message))
             })?
             .map_err(load_error)?;
-        let manifest = checked_manifest(id, &*plugin)?;
+        let manifest = Arc::new(checked_manifest(id, &*plugin)?);
         // What it needs may be known only now that it runs.
         dependency::check(&self.snapshot.load(), &manifest)?;
         let instance = Arc::new(Instance::running(
@@ -174,18 +174,13 @@ impl Inner {
             runtime,
             entry.source.clone(),
             config,
+            manifest.clone(),
             plugin,
         ));
         let contributions = compile(&manifest, &instance)?;
         let generation = entry.generation + 1;
-        let entry = Entry {
-            config: given,
-            manifest: Arc::new(manifest),
-            instance: Some(instance),
-            error: None,
-            generation,
-            ..entry
-        };
+        let entry =
+            Entry { config: given, manifest, instance: Some(instance), error: None, generation, ..entry };
         Ok(Started { entry, contributions })
     }
 
@@ -285,7 +280,7 @@ pub(super) fn compile(
     }
     Ok(Contributions {
         tools,
-        competencies: manifest.competencies.iter().cloned().map(Arc::new).collect(),
-        file_handlers: manifest.file_handlers.iter().cloned().map(Arc::new).collect(),
+        competencies: manifest.competencies.clone(),
+        file_handlers: manifest.file_handlers.clone(),
     })
 }
