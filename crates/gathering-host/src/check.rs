@@ -19,7 +19,7 @@ const MAX_ERRORS: usize = 20;
 /// by the full validator, which is built by the first call that needs it, since it weighs kilobytes.
 #[derive(Debug, Default)]
 pub struct Check {
-    root: Option<Box<Node>>,
+    root: Option<Node>,
     full: Option<Box<FullValidator>>,
 }
 
@@ -33,7 +33,7 @@ impl Check {
         let mut needs_full = false;
         let root = program::compile(&value, "", &mut needs_full)?;
         let full = if needs_full { Some(Box::new(FullValidator::new(schema, &value)?)) } else { None };
-        let check = Self { root: Some(Box::new(root)), full };
+        let check = Self { root: Some(root), full };
         check.check_defaults()?;
         Ok(check)
     }

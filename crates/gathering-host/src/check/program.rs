@@ -58,12 +58,19 @@ const FOR_THE_FULL_VALIDATOR: [&str; 26] = [
     "unevaluatedProperties",
 ];
 
-/// The compiled form of one schema.
+/// The compiled form of one schema. A registry holds hundreds of thousands, so every word of it counts.
 #[derive(Debug)]
 pub(super) struct Node {
     types: u8,
-    rules: Box<[Rule]>,
-    object: Option<Box<ObjectRules>>,
+    more: More,
+}
+
+/// What a schema asks besides the type.
+#[derive(Debug)]
+enum More {
+    Nothing,
+    Object(Box<ObjectRules>),
+    Rules(Box<(Box<[Rule]>, Option<ObjectRules>)>),
 }
 
 #[derive(Debug)]
@@ -77,27 +84,30 @@ enum Rule {
     MaxLength(u64),
     MinItems(u64),
     MaxItems(u64),
+    MinProperties(u64),
+    MaxProperties(u64),
     Items(Node),
     Nothing,
 }
 
 #[derive(Debug)]
 struct ObjectRules {
+    /// The names of the properties, one after the other.
+    names: Box<str>,
     /// Sorted by name.
     properties: Box<[Property]>,
     /// Names that are required without being described.
     required: Box<[Box<str>]>,
     others: Others,
-    min: u64,
-    max: u64,
 }
 
 #[derive(Debug)]
 struct Property {
-    name: Box<str>,
     node: Node,
-    required: bool,
     default: Option<Box<Value>>,
+    /// Where its name ends in the names.
+    end: u32,
+    required: bool,
 }
 
 #[derive(Debug)]
@@ -158,8 +168,10 @@ impl Path<'_> {
 /// Compiles `schema`; sets `needs_full` if it uses keywords that this program does not check.
 pub(super) fn compile(schema: &Value, pointer: &str, needs_full: &mut bool) -> Result<Node, SchemaError> {
     let keywords = match schema {
-        Value::Bool(true) => return Ok(Node { types: ANY, rules: [].into(), object: None }),
-        Value::Bool(false) => return Ok(Node { types: ANY, rules: [Rule::Nothing].into(), object: None }),
+        Value::Bool(true) => return Ok(Node { types: ANY, more: More::Nothing }),
+        Value::Bool(false) => {
+            return Ok(Node { types: ANY, more: More::Rules(Box::new(([Rule::Nothing].into(), None))) });
+        }
         Value::Object(keywords) => keywords,
         _ => return Err(SchemaError::new(pointer, "a schema must be an object or a boolean")),
     };
@@ -203,21 +215,26 @@ pub(super) fn compile(schema: &Value, pointer: &str, needs_full: &mut bool) -> R
                 }
                 rules.push(Rule::Items(compile(value, &at(), needs_full)?));
             }
-            "properties" | "required" | "additionalProperties" | "minProperties" | "maxProperties" => {
-                takes_object_rules = true;
+            "minProperties" => {
+                rules.push(Rule::MinProperties(count(value).ok_or_else(|| malformed("a whole number"))?))
             }
+            "maxProperties" => {
+                rules.push(Rule::MaxProperties(count(value).ok_or_else(|| malformed("a whole number"))?))
+            }
+            "properties" | "required" | "additionalProperties" => takes_object_rules = true,
             other if FOR_THE_FULL_VALIDATOR.contains(&other) => *needs_full = true,
             // The rest asserts nothing: annotations, `format` among them, and unknown keywords (JSON Schema 2020-12,
             // Core, section 6.5, and Validation, section 7).
             _ => {}
         }
     }
-    let object = if takes_object_rules {
-        Some(Box::new(compile_object(keywords, pointer, needs_full)?))
-    } else {
-        None
+    let object = takes_object_rules.then(|| compile_object(keywords, pointer, needs_full)).transpose()?;
+    let more = match object {
+        None if rules.is_empty() => More::Nothing,
+        Some(object) if rules.is_empty() => More::Object(Box::new(object)),
+        object => More::Rules(Box::new((rules.into(), object))),
     };
-    Ok(Node { types, rules: rules.into(), object })
+    Ok(Node { types, more })
 }
 
 fn compile_types(value: &Value) -> Result<u8, String> {
@@ -254,23 +271,27 @@ fn compile_object(
         }
     }
     required.sort();
-    required.dedup();
-    let mut properties = Vec::new();
+    if required.windows(2).any(|pair| pair[0] == pair[1]) {
+        return Err(malformed("required", "an array of names of which none stands twice"));
+    }
+    let mut described = Vec::new();
     if let Some(value) = keywords.get("properties") {
-        let described = value.as_object().ok_or_else(|| malformed("properties", "an object"))?;
-        for (name, schema) in described {
+        for (name, schema) in value.as_object().ok_or_else(|| malformed("properties", "an object"))? {
             let at = format!("{pointer}/properties/{}", escape_pointer(name));
-            let is_required = required.binary_search_by(|held| held.as_ref().cmp(name)).is_ok();
-            properties.push(Property {
-                name: name.as_str().into(),
-                node: compile(schema, &at, needs_full)?,
-                required: is_required,
-                default: schema.get("default").cloned().map(Box::new),
-            });
+            let node = compile(schema, &at, needs_full)?;
+            described.push((name.as_str(), node, schema.get("default").cloned().map(Box::new)));
         }
     }
-    properties.sort_by(|a, b| a.name.cmp(&b.name));
-    required.retain(|name| find(&properties, name).is_none());
+    described.sort_by_key(|(name, ..)| *name);
+    let mut names = String::new();
+    let mut properties = Vec::with_capacity(described.len());
+    for (name, node, default) in described {
+        names.push_str(name);
+        let at = required.iter().position(|held| **held == *name);
+        let required = at.map(|at| required.swap_remove(at)).is_some();
+        let end = u32::try_from(names.len()).expect("a schema has at most 256 KiB");
+        properties.push(Property { node, default, end, required });
+    }
     let others = match keywords.get("additionalProperties") {
         None | Some(Value::Bool(true)) => Others::Taken,
         // Which names are not additional hangs on this keyword too, and it is the full validator's.
@@ -280,17 +301,7 @@ fn compile_object(
             if keywords.contains_key("patternProperties") { Others::Taken } else { Others::Checked(node) }
         }
     };
-    let bound = |keyword: &str| match keywords.get(keyword) {
-        None => Ok(None),
-        Some(value) => count(value).map(Some).ok_or_else(|| malformed(keyword, "a whole number")),
-    };
-    Ok(ObjectRules {
-        properties: properties.into(),
-        required: required.into(),
-        others,
-        min: bound("minProperties")?.unwrap_or(0),
-        max: bound("maxProperties")?.unwrap_or(u64::MAX),
-    })
+    Ok(ObjectRules { names: names.into(), properties: properties.into(), required: required.into(), others })
 }
 
 fn number(value: &Value) -> Option<Number> {
@@ -302,25 +313,34 @@ fn count(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| value.as_f64().filter(|n| n.fract() == 0.0 && *n >= 0.0).map(|n| n as u64))
 }
 
-fn find(properties: &[Property], name: &str) -> Option<usize> {
-    if properties.len() <= 8 {
-        return properties.iter().position(|property| *property.name == *name);
-    }
-    properties.binary_search_by(|property| property.name.as_ref().cmp(name)).ok()
-}
-
 impl Node {
+    fn rules(&self) -> &[Rule] {
+        match &self.more {
+            More::Rules(both) => &both.0,
+            _ => &[],
+        }
+    }
+
+    fn object(&self) -> Option<&ObjectRules> {
+        match &self.more {
+            More::Nothing => None,
+            More::Object(object) => Some(object),
+            More::Rules(both) => both.1.as_ref(),
+        }
+    }
+
     /// Adds the defaults of the properties that `map` lacks, in nested objects too.
     pub(super) fn fill_defaults(&self, map: &mut Map<String, Value>) {
-        let Some(object) = &self.object else { return };
-        for property in &object.properties {
+        let Some(object) = self.object() else { return };
+        for (at, property) in object.properties.iter().enumerate() {
+            let name = object.name(at);
             if let Some(default) = &property.default
-                && !map.contains_key(&*property.name)
+                && !map.contains_key(name)
             {
-                map.insert(property.name.to_string(), (**default).clone());
+                map.insert(name.to_owned(), (**default).clone());
             }
-            if property.node.object.is_some()
-                && let Some(Value::Object(nested)) = map.get_mut(&*property.name)
+            if property.node.object().is_some()
+                && let Some(Value::Object(nested)) = map.get_mut(name)
             {
                 property.node.fill_defaults(nested);
             }
@@ -329,12 +349,13 @@ impl Node {
 
     /// Checks each default against the schema it stands in.
     pub(super) fn check_defaults(&self, pointer: &str) -> Result<(), SchemaError> {
-        let Some(object) = &self.object else { return Ok(()) };
-        for property in &object.properties {
-            let at = format!("{pointer}/properties/{}", escape_pointer(&property.name));
+        let Some(object) = self.object() else { return Ok(()) };
+        for (at, property) in object.properties.iter().enumerate() {
+            let name = object.name(at);
+            let at = format!("{pointer}/properties/{}", escape_pointer(name));
             if let Some(default) = &property.default {
                 let mut errors = Vec::new();
-                property.node.check(default, &mut Path(vec![Step::Key(&property.name)]), &mut errors);
+                property.node.check(default, &mut Path(vec![Step::Key(name)]), &mut errors);
                 if let Some(error) = errors.first() {
                     let reason = format!("the default does not fit its own schema: {}", error.message);
                     return Err(SchemaError::new(format!("{at}/default"), reason));
@@ -356,10 +377,10 @@ impl Node {
                 format!("{} must be {}, not {}", path.subject(), self.type_names(), describe(value));
             return path.error(errors, message);
         }
-        for rule in &self.rules {
+        for rule in self.rules() {
             rule.check(value, path, errors);
         }
-        if let (Some(object), Value::Object(map)) = (&self.object, value) {
+        if let (Some(object), Value::Object(map)) = (self.object(), value) {
             object.check(map, path, errors);
         }
     }
@@ -375,14 +396,14 @@ impl Node {
             return path
                 .error(errors, format!("the schema takes {}, which arguments never are", self.type_names()));
         }
-        if !self.rules.is_empty() {
-            // `enum`, `const` and `false` on a whole set of arguments are rare enough to be copied for.
+        if !self.rules().is_empty() {
+            // `enum`, `const` and the like on a whole set of arguments are rare enough to be copied for.
             let value = Value::Object(map.clone());
             let mut found = Vec::new();
-            self.rules.iter().for_each(|rule| rule.check(&value, &mut Path::root(), &mut found));
+            self.rules().iter().for_each(|rule| rule.check(&value, &mut Path::root(), &mut found));
             errors.append(&mut found);
         }
-        if let Some(object) = &self.object {
+        if let Some(object) = self.object() {
             object.check(map, path, errors);
         }
     }
@@ -414,28 +435,36 @@ impl Node {
 }
 
 impl ObjectRules {
+    fn name(&self, at: usize) -> &str {
+        let start = if at == 0 { 0 } else { self.properties[at - 1].end };
+        &self.names[start as usize..self.properties[at].end as usize]
+    }
+
+    fn find(&self, name: &str) -> Option<usize> {
+        let (mut low, mut high) = (0, self.properties.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            match self.name(middle).cmp(name) {
+                Ordering::Equal => return Some(middle),
+                Ordering::Less => low = middle + 1,
+                Ordering::Greater => high = middle,
+            }
+        }
+        None
+    }
+
     fn check<'a>(
         &'a self,
         map: &'a Map<String, Value>,
         path: &mut Path<'a>,
         errors: &mut Vec<ArgumentError>,
     ) {
-        let size = map.len() as u64;
-        if size < self.min || size > self.max {
-            let message = format!(
-                "{} has {size} properties, not between {} and {}",
-                path.subject(),
-                self.min,
-                self.max
-            );
-            path.error(errors, message);
-        }
         let mut described = 0;
         for (name, value) in map {
             if errors.len() >= MAX_ERRORS {
                 return;
             }
-            match find(&self.properties, name) {
+            match self.find(name) {
                 Some(at) => {
                     described += 1;
                     path.0.push(Step::Key(name));
@@ -446,9 +475,10 @@ impl ObjectRules {
             }
         }
         if described < self.properties.len() {
-            for property in self.properties.iter().filter(|property| property.required) {
-                if !map.contains_key(&*property.name) {
-                    path.error(errors, format!("`{}` is required", property.name));
+            for (at, _) in self.properties.iter().enumerate().filter(|(_, property)| property.required) {
+                let name = self.name(at);
+                if !map.contains_key(name) {
+                    path.error(errors, format!("`{name}` is required"));
                 }
             }
         }
@@ -470,7 +500,7 @@ impl ObjectRules {
                 path.0.push(Step::Key(name));
                 let subject = path.subject();
                 let known: Vec<_> =
-                    self.properties.iter().take(20).map(|p| format!("`{}`", p.name)).collect();
+                    (0..self.properties.len().min(20)).map(|at| format!("`{}`", self.name(at))).collect();
                 let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
                 path.error(errors, format!("{subject} is not expected here; what is: {known}"));
                 path.0.pop();
@@ -486,55 +516,60 @@ impl ObjectRules {
 
 impl Rule {
     fn check<'a>(&'a self, value: &'a Value, path: &mut Path<'a>, errors: &mut Vec<ArgumentError>) {
-        let problem: Option<Cow<'static, str>> = match (self, value) {
-            (Rule::Nothing, _) => Some("is not expected here".into()),
-            (Rule::OneOf(values), value) => {
-                (!values.iter().any(|one| equal(one, value))).then(|| match values.as_ref() {
-                    [one] => format!("must be {one}").into(),
-                    many => {
-                        let shown: Vec<_> = many.iter().take(20).map(ToString::to_string).collect();
-                        format!("must be one of {}, not {}", shown.join(", "), describe(value)).into()
-                    }
-                })
-            }
-            (Rule::Minimum(bound), Value::Number(n)) => {
-                compare(n, bound).is_lt().then(|| format!("must be at least {bound}, not {n}").into())
-            }
-            (Rule::Maximum(bound), Value::Number(n)) => {
-                compare(n, bound).is_gt().then(|| format!("must be at most {bound}, not {n}").into())
-            }
-            (Rule::ExclusiveMinimum(bound), Value::Number(n)) => {
-                compare(n, bound).is_le().then(|| format!("must be more than {bound}, not {n}").into())
-            }
-            (Rule::ExclusiveMaximum(bound), Value::Number(n)) => {
-                compare(n, bound).is_ge().then(|| format!("must be less than {bound}, not {n}").into())
-            }
-            (Rule::MinLength(least), Value::String(text)) => ((text.len() as u64) < *least
-                || (text.chars().count() as u64) < *least)
-                .then(|| format!("must have at least {least} characters").into()),
-            // A text has at most as many characters as bytes, so a short one need not be counted.
-            (Rule::MaxLength(most), Value::String(text)) => (text.len() as u64 > *most
-                && text.chars().count() as u64 > *most)
-                .then(|| format!("must have at most {most} characters").into()),
-            (Rule::MinItems(least), Value::Array(items)) => {
-                ((items.len() as u64) < *least).then(|| format!("must have at least {least} items").into())
-            }
-            (Rule::MaxItems(most), Value::Array(items)) => {
-                (items.len() as u64 > *most).then(|| format!("must have at most {most} items").into())
-            }
-            (Rule::Items(node), Value::Array(items)) => {
-                for (index, item) in items.iter().enumerate() {
-                    if errors.len() >= MAX_ERRORS {
-                        return;
-                    }
-                    path.0.push(Step::Index(index));
-                    node.check(item, path, errors);
-                    path.0.pop();
+        let problem: Option<Cow<'static, str>> =
+            match (self, value) {
+                (Rule::Nothing, _) => Some("is not expected here".into()),
+                (Rule::OneOf(values), value) => {
+                    (!values.iter().any(|one| equal(one, value))).then(|| match values.as_ref() {
+                        [one] => format!("must be {one}").into(),
+                        many => {
+                            let shown: Vec<_> = many.iter().take(20).map(ToString::to_string).collect();
+                            format!("must be one of {}, not {}", shown.join(", "), describe(value)).into()
+                        }
+                    })
                 }
-                None
-            }
-            _ => None,
-        };
+                (Rule::Minimum(bound), Value::Number(n)) => {
+                    compare(n, bound).is_lt().then(|| format!("must be at least {bound}, not {n}").into())
+                }
+                (Rule::Maximum(bound), Value::Number(n)) => {
+                    compare(n, bound).is_gt().then(|| format!("must be at most {bound}, not {n}").into())
+                }
+                (Rule::ExclusiveMinimum(bound), Value::Number(n)) => {
+                    compare(n, bound).is_le().then(|| format!("must be more than {bound}, not {n}").into())
+                }
+                (Rule::ExclusiveMaximum(bound), Value::Number(n)) => {
+                    compare(n, bound).is_ge().then(|| format!("must be less than {bound}, not {n}").into())
+                }
+                (Rule::MinLength(least), Value::String(text)) => ((text.len() as u64) < *least
+                    || (text.chars().count() as u64) < *least)
+                    .then(|| format!("must have at least {least} characters").into()),
+                // A text has at most as many characters as bytes, so a short one need not be counted.
+                (Rule::MaxLength(most), Value::String(text)) => (text.len() as u64 > *most
+                    && text.chars().count() as u64 > *most)
+                    .then(|| format!("must have at most {most} characters").into()),
+                (Rule::MinItems(least), Value::Array(items)) => ((items.len() as u64) < *least)
+                    .then(|| format!("must have at least {least} items").into()),
+                (Rule::MaxItems(most), Value::Array(items)) => {
+                    (items.len() as u64 > *most).then(|| format!("must have at most {most} items").into())
+                }
+                (Rule::MinProperties(least), Value::Object(map)) => ((map.len() as u64) < *least)
+                    .then(|| format!("must have at least {least} properties").into()),
+                (Rule::MaxProperties(most), Value::Object(map)) => {
+                    (map.len() as u64 > *most).then(|| format!("must have at most {most} properties").into())
+                }
+                (Rule::Items(node), Value::Array(items)) => {
+                    for (index, item) in items.iter().enumerate() {
+                        if errors.len() >= MAX_ERRORS {
+                            return;
+                        }
+                        path.0.push(Step::Index(index));
+                        node.check(item, path, errors);
+                        path.0.pop();
+                    }
+                    None
+                }
+                _ => None,
+            };
         if let Some(problem) = problem {
             let message = format!("{} {problem}", path.subject());
             path.error(errors, message);
