@@ -84,6 +84,7 @@ struct Inner {
     plugin: PluginId,
     instance: u64,
     deadline: Instant,
+    branch: u64,
     parent: Option<CallContext>,
     services: Arc<dyn HostServices>,
 }
@@ -102,7 +103,25 @@ impl CallContext {
         parent: Option<CallContext>,
         services: Arc<dyn HostServices>,
     ) -> Self {
-        Self(Arc::new(Inner { call_id, trace_id, caller, plugin, instance, deadline, parent, services }))
+        let branch = 0;
+        Self(Arc::new(Inner { call_id, trace_id, caller, plugin, instance, deadline, branch, parent, services }))
+    }
+
+    /// The same call, marked with a number of its runtime's own for one of the nested calls that it makes. A runtime
+    /// whose plugins make several at once tells by it from which of them a call has come back to it.
+    pub fn on_branch(&self, branch: u64) -> Self {
+        let Inner { call_id, trace_id, caller, plugin, instance, deadline, parent, services, .. } = &*self.0;
+        Self(Arc::new(Inner {
+            call_id: *call_id,
+            trace_id: *trace_id,
+            caller: caller.clone(),
+            plugin: plugin.clone(),
+            instance: *instance,
+            deadline: *deadline,
+            branch,
+            parent: parent.clone(),
+            services: services.clone(),
+        }))
     }
 
     /// This call.
@@ -129,6 +148,10 @@ impl CallContext {
     /// When the call is stopped.
     pub fn deadline(&self) -> Instant {
         self.0.deadline
+    }
+    /// What [`CallContext::on_branch`] marked it with; 0 if nothing did.
+    pub fn branch(&self) -> u64 {
+        self.0.branch
     }
     /// The call from within which this one was made.
     pub fn parent(&self) -> Option<&CallContext> {

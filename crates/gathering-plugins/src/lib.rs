@@ -1,0 +1,1 @@
+//! The built-in plugins of GatheRing and the runtime that runs them.

@@ -1,0 +1,36 @@
+//! The settings of the Python runtime.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// The settings of the Python runtime.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PythonConfig {
+    /// The interpreter, CPython 3.10 or newer; the first such one on `PATH` if absent.
+    pub interpreter: Option<PathBuf>,
+    /// The `uv` that installs packages; the one on `PATH` or of the interpreter if absent, else `pip`.
+    pub uv: Option<PathBuf>,
+    /// Packages are taken from the installer's cache only.
+    pub offline: bool,
+    /// Where environments, logs, scratch folders and the SDK are kept.
+    pub data_dir: PathBuf,
+    /// The most bytes of JSON that a call may give back.
+    pub max_output: usize,
+    /// The most bytes that a plugin's log takes before it is begun anew; the one before is kept.
+    pub max_log: u64,
+}
+
+impl Default for PythonConfig {
+    fn default() -> Self {
+        Self {
+            interpreter: None,
+            uv: None,
+            offline: false,
+            data_dir: PathBuf::from(".gathering"),
+            max_output: 8 << 20,
+            max_log: 1 << 20,
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! Runs Python plugins: a plugin file or package, unchanged, in CPython worker processes that can be killed.
+//!
+//! [`PythonRuntime`] is the whole surface. A worker serves one root call at a time over a pair of pipes
+//! ([`mod@frame`]); a plugin's workers form a pool, in which one that dies is replaced in the background.
+
+mod config;
+mod environment;
+pub mod frame;
+mod installer;
+mod interpreter;
+mod log;
+mod manifest;
+mod plugin;
+mod pool;
+mod process;
+mod runtime;
+mod sdk;
+mod source;
+mod starter;
+mod worker;
+
+pub use config::PythonConfig;
+pub use runtime::PythonRuntime;

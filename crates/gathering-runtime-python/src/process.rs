@@ -1,0 +1,216 @@
+//! A worker's process: how it is started, what it prints, and that it ends.
+
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::{fmt, io};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::net::unix::pipe;
+use tokio::process::{Child, Command};
+use tokio::sync::{Notify, watch};
+
+use crate::log::{Lines, PluginLog};
+
+/// How a process ended: its exit code or signal, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ended(pub(crate) String);
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Where a process runs.
+pub(crate) struct Surroundings<'a> {
+    /// The interpreter.
+    pub(crate) interpreter: &'a Path,
+    /// The worker's program.
+    pub(crate) program: &'a Path,
+    /// The plugin's scratch folder: its home and where it starts.
+    pub(crate) home: &'a Path,
+    /// Where what it prints goes.
+    pub(crate) log: Arc<PluginLog>,
+}
+
+/// A running process. It is killed, with its process group, when this is dropped.
+pub(crate) struct Process {
+    ended: watch::Receiver<Option<Ended>>,
+    kill: Arc<Notify>,
+}
+
+/// The two ends of the protocol.
+pub(crate) struct Pipes {
+    pub(crate) to: pipe::Sender,
+    pub(crate) from: pipe::Receiver,
+}
+
+impl Process {
+    /// Starts a worker.
+    ///
+    /// Nothing runs between fork and exec, so that the standard library can use `posix_spawn`; the worker moves its
+    /// pipes out of the way by itself.
+    pub(crate) fn start(around: Surroundings<'_>) -> io::Result<(Self, Pipes)> {
+        let temporary = around.home.join("tmp");
+        std::fs::create_dir_all(&temporary)?;
+        let mut child = Command::new(around.interpreter)
+            .args(["-I", "-S"])
+            .arg(around.program)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("LANG", std::env::var_os("LANG").unwrap_or_else(|| "C.UTF-8".into()))
+            .env("HOME", around.home)
+            .env("TMPDIR", &temporary)
+            .current_dir(around.home)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()?;
+        let to = child.stdin.take().expect("it is piped").into_owned_fd()?;
+        let from = child.stdout.take().expect("it is piped").into_owned_fd()?;
+        let prints = child.stderr.take().expect("it is piped").into_owned_fd()?;
+        let pipes = Pipes { to: pipe::Sender::from_owned_fd(to)?, from: pipe::Receiver::from_owned_fd(from)? };
+        let (tell, ended) = watch::channel(None);
+        let kill = Arc::new(Notify::new());
+        tokio::spawn(copy_prints(pipe::Receiver::from_owned_fd(prints)?, around.log, ended.clone()));
+        tokio::spawn(attend(child, kill.clone(), tell));
+        Ok((Self { ended, kill }, pipes))
+    }
+
+    /// How it ended, if it has.
+    pub(crate) fn ended(&self) -> Option<Ended> {
+        self.ended.borrow().clone()
+    }
+
+    /// Something to wait for its end with.
+    pub(crate) fn watch(&self) -> watch::Receiver<Option<Ended>> {
+        self.ended.clone()
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) async fn wait(&self) -> Ended {
+        wait(self.ended.clone()).await
+    }
+
+    /// Kills it and waits until nothing of it is left.
+    pub(crate) async fn kill(&self) -> Ended {
+        self.kill.notify_one();
+        self.wait().await
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill.notify_one();
+    }
+}
+
+/// Waits until a process has ended.
+pub(crate) async fn wait(mut ended: watch::Receiver<Option<Ended>>) -> Ended {
+    match ended.wait_for(Option::is_some).await {
+        Ok(ended) => ended.clone().expect("it was waited for"),
+        Err(_) => Ended("its fate is not known".into()),
+    }
+}
+
+/// Waits for the child, kills it when told to, and tells how it ended.
+async fn attend(mut child: Child, kill: Arc<Notify>, tell: watch::Sender<Option<Ended>>) {
+    let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+    let status = tokio::select! {
+        status = child.wait() => status,
+        () = kill.notified() => {
+            // While the child has not been waited for, its number, and so its group's, belongs to nobody else.
+            kill_group(group);
+            child.wait().await
+        }
+    };
+    // What it started in its group goes with it. A group of this number that is not its own could exist only if
+    // all numbers had been used up once since the line above.
+    kill_group(group);
+    let ended = match status {
+        Ok(status) => Ended(describe(status)),
+        Err(error) => Ended(format!("its end could not be learnt: {error}")),
+    };
+    tell.send_replace(Some(ended));
+}
+
+fn kill_group(group: Option<Pid>) {
+    if let Some(group) = group {
+        // The one error, that nobody is left in the group, is what is wanted.
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+}
+
+fn describe(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(number)) => match signal_name(number) {
+            Some(name) => format!("signal {number}, {name}"),
+            None => format!("signal {number}"),
+        },
+        (None, None) => status.to_string(),
+    }
+}
+
+fn signal_name(number: i32) -> Option<&'static str> {
+    let names = [
+        (Signal::HUP, "SIGHUP"),
+        (Signal::INT, "SIGINT"),
+        (Signal::QUIT, "SIGQUIT"),
+        (Signal::ILL, "SIGILL"),
+        (Signal::TRAP, "SIGTRAP"),
+        (Signal::ABORT, "SIGABRT"),
+        (Signal::BUS, "SIGBUS"),
+        (Signal::FPE, "SIGFPE"),
+        (Signal::KILL, "SIGKILL"),
+        (Signal::SEGV, "SIGSEGV"),
+        (Signal::PIPE, "SIGPIPE"),
+        (Signal::TERM, "SIGTERM"),
+        (Signal::XCPU, "SIGXCPU"),
+        (Signal::XFSZ, "SIGXFSZ"),
+        (Signal::SYS, "SIGSYS"),
+    ];
+    names.into_iter().find(|(signal, _)| signal.as_raw() == number).map(|(_, name)| name)
+}
+
+/// Copies what the worker prints to the log until it has ended, however much that is.
+///
+/// Not until the end of the pipe: what the worker started may outlive it and keep the pipe open.
+async fn copy_prints(from: pipe::Receiver, log: Arc<PluginLog>, ended: watch::Receiver<Option<Ended>>) {
+    let mut lines = Lines::default();
+    let mut buffer = vec![0; 64 << 10];
+    let over = wait(ended);
+    tokio::pin!(over);
+    let mut is_over = false;
+    loop {
+        match from.try_read(&mut buffer) {
+            Ok(0) => break,
+            Ok(length) => save(&log, lines.push(&buffer[..length])).await,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && !is_over => {
+                tokio::select! {
+                    _ = &mut over => is_over = true,
+                    ready = from.readable() => if ready.is_err() { break },
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => break,
+        }
+    }
+    if lines.is_open() {
+        save(&log, lines.end()).await;
+    }
+}
+
+async fn save(log: &Arc<PluginLog>, lines: Vec<u8>) {
+    if lines.is_empty() {
+        return;
+    }
+    let log = log.clone();
+    if let Err(panic) = tokio::task::spawn_blocking(move || log.append(&lines)).await {
+        tracing::warn!("a plugin's log was not written: {panic}");
+    }
+}

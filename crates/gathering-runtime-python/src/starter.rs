@@ -1,0 +1,153 @@
+//! Starts workers for one plugin: the process, the import, the load.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use gathering_core::{LoadError, LoadErrorKind, PluginManifest, PluginMetadata};
+use serde_json::{Value, json};
+
+use crate::interpreter::Interpreter;
+use crate::log::PluginLog;
+use crate::manifest;
+use crate::process::{Process, Surroundings};
+use crate::worker::{Failure, Reply, Worker};
+
+/// The most that a manifest may take as JSON text, in bytes.
+const MAX_MANIFEST: usize = 64 << 20;
+
+/// Everything that starting a worker takes.
+pub(crate) struct Starter {
+    pub(crate) interpreter: Arc<Interpreter>,
+    /// The worker's program.
+    pub(crate) program: PathBuf,
+    /// The plugin's scratch folder.
+    pub(crate) home: PathBuf,
+    pub(crate) log: Arc<PluginLog>,
+    /// The plugin's file or folder.
+    pub(crate) path: PathBuf,
+    /// Where its packages are.
+    pub(crate) site_packages: Vec<PathBuf>,
+    pub(crate) config: Value,
+    pub(crate) max_output: usize,
+    /// How long a start may take.
+    pub(crate) limit: Duration,
+}
+
+/// What a plugin says of itself when it is described.
+pub(crate) struct Described {
+    pub(crate) metadata: PluginMetadata,
+    pub(crate) workers: usize,
+}
+
+/// What a file says of itself when it is read and not run.
+pub(crate) struct Scanned {
+    pub(crate) metadata: Option<PluginMetadata>,
+    pub(crate) python_dependencies: Vec<String>,
+}
+
+/// What a plugin says of itself when it is loaded.
+pub(crate) struct Loaded {
+    pub(crate) manifest: PluginManifest,
+}
+
+impl Starter {
+    /// Starts a process that has run nothing of the plugin.
+    pub(crate) fn spawn(&self) -> Result<Worker, LoadError> {
+        let around = Surroundings {
+            interpreter: &self.interpreter.program,
+            program: &self.program,
+            home: &self.home,
+            log: self.log.clone(),
+        };
+        match Process::start(around) {
+            Ok((process, pipes)) => Ok(Worker::new(process, pipes)),
+            Err(error) => {
+                let message = format!("{} could not be started: {error}", self.interpreter.program.display());
+                Err(LoadError::new(LoadErrorKind::RuntimeFailed, message))
+            }
+        }
+    }
+
+    /// Imports the plugin and asks for its metadata.
+    pub(crate) async fn describe(&self, worker: &mut Worker) -> Result<Described, LoadError> {
+        let said = self.ask(worker, "describe", &self.place()).await?;
+        let metadata = manifest::metadata(said["metadata"].clone())?;
+        Ok(Described { metadata, workers: workers(&said) })
+    }
+
+    /// Reads what the file says of itself without running it.
+    pub(crate) async fn scan(&self, worker: &mut Worker) -> Result<Scanned, LoadError> {
+        let mut said = self.ask(worker, "scan", &self.place()).await?;
+        let metadata = match said["metadata"].take() {
+            Value::Null => None,
+            metadata => Some(manifest::metadata(metadata)?),
+        };
+        let python_dependencies = serde_json::from_value(said["python_dependencies"].take()).unwrap_or_default();
+        Ok(Scanned { metadata, python_dependencies })
+    }
+
+    /// Makes the plugin and loads it.
+    pub(crate) async fn load(&self, worker: &mut Worker) -> Result<Loaded, LoadError> {
+        let mut params = self.place();
+        params["config"] = self.config.clone();
+        params["max_output"] = self.max_output.into();
+        let mut said = self.ask(worker, "load", &params).await?;
+        Ok(Loaded { manifest: manifest::whole(said["manifest"].take())? })
+    }
+
+    /// A worker in which the plugin is loaded, and enabled if it is to be: what takes the place of one that ended.
+    pub(crate) async fn replace(&self, enabled: bool) -> Result<Worker, LoadError> {
+        let started = async {
+            let mut worker = self.spawn()?;
+            self.load(&mut worker).await?;
+            if enabled {
+                self.ask(&mut worker, "enable", &json!({})).await?;
+            }
+            Ok(worker)
+        };
+        within(Instant::now() + self.limit, started).await
+    }
+
+    fn place(&self) -> Value {
+        json!({"path": self.path, "site_packages": self.site_packages})
+    }
+
+    async fn ask(&self, worker: &mut Worker, method: &str, params: &Value) -> Result<Value, LoadError> {
+        let params = params.to_string();
+        match worker.request(method, params.as_bytes(), MAX_MANIFEST, None).await {
+            Ok(Reply::Value(value)) => Ok(value),
+            Ok(Reply::Refused(refusal)) => {
+                let kind = match refusal.code.as_str() {
+                    "missing_dependency" => LoadErrorKind::MissingDependency,
+                    _ => LoadErrorKind::InvalidPlugin,
+                };
+                Err(LoadError { kind, message: refusal.message, traceback: refusal.traceback })
+            }
+            Ok(Reply::NotJson(error)) => Err(LoadError::new(LoadErrorKind::InvalidPlugin, error.to_string())),
+            Err(failure @ Failure::Exited(_)) => {
+                let message = format!("while it was loaded, {failure}");
+                Err(LoadError::new(LoadErrorKind::InvalidPlugin, message))
+            }
+            Err(failure) => {
+                Err(LoadError::new(LoadErrorKind::InvalidPlugin, format!("while it was loaded, {failure}")))
+            }
+        }
+    }
+}
+
+/// Gives `work` until `deadline`.
+pub(crate) async fn within<T>(
+    deadline: Instant,
+    work: impl Future<Output = Result<T, LoadError>>,
+) -> Result<T, LoadError> {
+    let limit = deadline.saturating_duration_since(Instant::now());
+    tokio::time::timeout_at(deadline.into(), work).await.unwrap_or_else(|_| {
+        let message = format!("it was not ready after {limit:.0?} and was stopped");
+        Err(LoadError::new(LoadErrorKind::TimedOut, message))
+    })
+}
+
+fn workers(said: &Value) -> usize {
+    said["workers"].as_u64().map_or(1, |workers| workers.clamp(1, 64) as usize)
+}

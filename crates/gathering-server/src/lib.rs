@@ -1,0 +1,1 @@
+//! Serves GatheRing over REST.

@@ -1,0 +1,1 @@
+//! GatheRing for Rust: configuration and assembly of the tool runtime for AI agents.

@@ -1,0 +1,1 @@
+"""The registries and what is kept in them."""

@@ -1,0 +1,26 @@
+"""Competencies: their definition, their categories and levels, and the registry."""
+
+from gathering._definitions import CompetencyDefinition
+from gathering._enums import CompetencyCategory, CompetencyLevel
+from gathering._face import competency_registry
+from gathering._registries import CompetencyRegistry
+
+__all__ = [
+    "CompetencyCategory",
+    "CompetencyDefinition",
+    "CompetencyLevel",
+    "CompetencyRegistry",
+    "competency_registry",
+    "get_competency",
+    "register_competency",
+]
+
+
+def register_competency(competency):
+    """Registers `competency` in the global registry."""
+    competency_registry.register(competency)
+
+
+def get_competency(id):
+    """The competency called `id` in the global registry, or None."""
+    return competency_registry.get(id)
