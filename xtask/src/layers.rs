@@ -1,0 +1,110 @@
+//! The floors of the house: nothing imports upwards or sideways.
+
+use crate::metadata::{Metadata, Package};
+
+/// Each crate once, bottom floor first. Crates on one floor are strangers to each other.
+const FLOORS: &[&[&str]] = &[
+    &["gathering-core"],
+    &["gathering-host", "gathering-store", "gathering-plugins", "gathering-runtime-python"],
+    &["gathering"],
+    &["gathering-server"],
+    &["gathering-cli"],
+];
+/// The one crate that names what lies below it; those above go through it.
+const ASSEMBLY: &str = "gathering";
+/// Beside the house: they may look at all of it, and nothing but tests may use them.
+const BESIDE: &[&str] = &["gathering-testkit", "gathering-bench", "xtask"];
+/// All that the bottom floor may take from outside, so that it stays free of I/O and of an async runtime.
+const CORE_TAKES: &[&str] = &["serde", "serde_json", "thiserror"];
+
+/// What breaks the rule.
+pub(crate) fn check(metadata: &Metadata) -> Vec<String> {
+    metadata.members().flat_map(check_one).collect()
+}
+
+fn check_one(package: &Package) -> Vec<String> {
+    let name = package.name.as_str();
+    let mut problems = Vec::new();
+    if BESIDE.contains(&name) {
+        return problems;
+    }
+    let Some(floor) = floor_of(name) else {
+        return vec![format!("layers: `{name}` is on no floor: add it to FLOORS in xtask/src/layers.rs")];
+    };
+    let assembly = floor_of(ASSEMBLY).expect("the assembly is on a floor");
+    for needed in package.needs() {
+        if BESIDE.contains(&needed) {
+            problems.push(format!(
+                "layers: `{name}` uses `{needed}` outside its tests: make it a dev-dependency"
+            ));
+        }
+        if floor == 0 && !CORE_TAKES.contains(&needed) && floor_of(needed).is_none() {
+            problems.push(format!(
+                "layers: `{name}` takes `{needed}`: the bottom floor has only {}; move what needs it up",
+                CORE_TAKES.join(", ")
+            ));
+        }
+        let Some(below) = floor_of(needed) else { continue };
+        if below >= floor {
+            let direction = if below == floor { "beside" } else { "above" };
+            problems.push(format!(
+                "layers: `{name}` imports `{needed}`, which lies {direction} it: \
+                 move the shared part down, or pass it in through a trait of gathering-core"
+            ));
+        } else if floor > assembly && below < assembly {
+            problems.push(format!(
+                "layers: `{name}` imports `{needed}` past `{ASSEMBLY}`: re-export what it needs from there"
+            ));
+        }
+    }
+    problems
+}
+
+fn floor_of(name: &str) -> Option<usize> {
+    FLOORS.iter().position(|floor| floor.contains(&name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metadata::tests::workspace;
+
+    #[test]
+    fn a_house_in_which_everything_points_down_is_in_order() {
+        let house = workspace(&[
+            ("gathering-core", &["serde"], &["proptest"]),
+            ("gathering-host", &["gathering-core", "tokio"], &["gathering-testkit"]),
+            ("gathering", &["gathering-core", "gathering-host"], &[]),
+            ("gathering-server", &["gathering"], &[]),
+            ("gathering-cli", &["gathering", "gathering-server"], &[]),
+            ("gathering-testkit", &["gathering-host"], &[]),
+        ]);
+
+        assert_eq!(check(&house), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_points_up_sideways_or_past_the_assembly_is_named() {
+        for (name, needs, expected) in [
+            ("gathering-core", "gathering-host", "`gathering-host`, which lies above it"),
+            ("gathering-host", "gathering-store", "`gathering-store`, which lies beside it"),
+            ("gathering-server", "gathering-host", "imports `gathering-host` past `gathering`"),
+            ("gathering-host", "gathering-testkit", "make it a dev-dependency"),
+            ("gathering-core", "tokio", "takes `tokio`"),
+        ] {
+            let problems = check(&workspace(&[(name, &[needs], &[])]));
+
+            assert!(problems.len() == 1 && problems[0].contains(expected), "{problems:?}");
+        }
+    }
+
+    #[test]
+    fn a_crate_that_is_on_no_floor_is_an_error() {
+        let problems = check(&workspace(&[("gathering-extra", &[], &[])]));
+
+        assert_eq!(
+            problems,
+            ["layers: `gathering-extra` is on no floor: add it to FLOORS in xtask/src/layers.rs"]
+        );
+    }
+}
