@@ -1,0 +1,56 @@
+//! The format of the file: its tables, and how a file of an older format becomes one of this.
+
+use gathering_core::VERSION;
+use rusqlite::{Connection, Result, TransactionBehavior};
+
+/// Tells our files from those of other programs (`PRAGMA application_id`): `Gath` in ASCII.
+pub(crate) const APPLICATION_ID: i32 = 0x4761_7468;
+
+/// Each turns the format before it into the next; the first begins with an empty file. What is released here is never
+/// changed, only added to.
+///
+/// The table `writer` stays as it is in every later format: an older GatheRing reads from it whose file it has met.
+const MIGRATIONS: &[&str] = &["
+    CREATE TABLE writer (version TEXT NOT NULL) STRICT;
+    CREATE TABLE plugins (
+        position INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        record TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE directories (
+        position INTEGER PRIMARY KEY AUTOINCREMENT,
+        path BLOB NOT NULL UNIQUE
+    ) STRICT;
+    -- `ANY` keeps whatever was found, a text that is no UTF-8 as well.
+    CREATE TABLE set_aside (
+        position INTEGER PRIMARY KEY AUTOINCREMENT,
+        id ANY NOT NULL,
+        record ANY NOT NULL,
+        reason TEXT NOT NULL
+    ) STRICT;
+"];
+
+/// The format that this version writes (`PRAGMA user_version`).
+pub(crate) const FORMAT: i64 = MIGRATIONS.len() as i64;
+
+/// The format of the file; 0 of an empty one.
+pub(crate) fn of(connection: &Connection) -> Result<i64> {
+    connection.query_row("PRAGMA user_version", (), |row| row.get(0))
+}
+
+/// Brings the file to [`FORMAT`], each step in one transaction of its own.
+pub(crate) fn migrate(connection: &mut Connection) -> Result<()> {
+    loop {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // Read again inside the transaction: another process may have been faster.
+        let format = of(&transaction)?;
+        let Some(migration) = usize::try_from(format).ok().and_then(|at| MIGRATIONS.get(at)) else {
+            return Ok(());
+        };
+        transaction.execute_batch(migration)?;
+        transaction.pragma_update(None, "user_version", format + 1)?;
+        transaction.execute("DELETE FROM writer", ())?;
+        transaction.execute("INSERT INTO writer VALUES (?1)", [VERSION])?;
+        transaction.commit()?;
+    }
+}

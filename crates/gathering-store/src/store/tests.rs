@@ -1,0 +1,94 @@
+use gathering_core::{PluginManifest, PluginMetadata, PluginSource, PluginStatus};
+use serde_json::json;
+
+use super::*;
+
+fn record(id: &str) -> PluginRecord {
+    let metadata: PluginMetadata =
+        serde_json::from_value(json!({"id": id, "name": id, "version": "1", "description": ""})).unwrap();
+    PluginRecord {
+        id: metadata.id.clone(),
+        runtime: "native".into(),
+        source: PluginSource::Builtin(metadata.id.clone()),
+        status: PluginStatus::Enabled,
+        config: json!({}),
+        manifest: PluginManifest::new(metadata),
+        fingerprint: "1".into(),
+    }
+}
+
+fn save(id: &str) -> Change {
+    Change::SavePlugin(Box::new(record(id)))
+}
+
+fn ids(store: &SqliteStore) -> Vec<String> {
+    store.plugins().unwrap().iter().map(|record| record.id.to_string()).collect()
+}
+
+fn new_store() -> (tempfile::TempDir, SqliteStore) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(folder.path().join("state.db")).unwrap();
+    (folder, store)
+}
+
+#[test]
+fn a_record_that_cannot_be_read_is_set_aside_and_hides_no_other() {
+    let (_folder, store) = new_store();
+    store.apply(&[save("a"), save("b"), save("c"), save("d")]).unwrap();
+    store
+        .connection()
+        .execute_batch(
+            "UPDATE plugins SET record = '{\"id\": 7}' WHERE id = 'b';
+             UPDATE plugins SET record = CAST(x'ff00' AS TEXT) WHERE id = 'c';",
+        )
+        .unwrap();
+
+    assert_eq!(ids(&store), ["a", "d"]);
+
+    let set_aside = store.set_aside().unwrap();
+    assert_eq!(set_aside.iter().map(|held| held.id.as_str()).collect::<Vec<_>>(), ["b", "c"]);
+    assert!(set_aside[0].reason.contains("invalid type: integer `7`"), "{}", set_aside[0].reason);
+    let kept: Vec<u8> = store
+        .connection()
+        .query_row("SELECT record FROM set_aside WHERE id = 'c'", (), |row| {
+            row.get_ref(0)?.as_bytes().map(<[u8]>::to_vec).map_err(Into::into)
+        })
+        .unwrap();
+    assert_eq!(kept, [0xff, 0x00]);
+}
+
+#[test]
+fn a_plugin_whose_record_was_set_aside_can_be_saved_again() {
+    let (_folder, store) = new_store();
+    store.apply(&[save("a")]).unwrap();
+    store.connection().execute("UPDATE plugins SET record = ''", ()).unwrap();
+    assert_eq!(ids(&store), Vec::<String>::new());
+
+    store.apply(&[save("a")]).unwrap();
+
+    assert_eq!(ids(&store), ["a"]);
+    assert_eq!(store.set_aside().unwrap().len(), 1);
+}
+
+#[test]
+fn a_full_disk_refuses_all_of_a_change_and_leaves_the_rest_readable() {
+    let (_folder, store) = new_store();
+    store.apply(&[save("a")]).unwrap();
+    let pages: i64 = store.connection().query_row("PRAGMA page_count", (), |row| row.get(0)).unwrap();
+    let limit = |pages: i64| {
+        let connection = store.connection();
+        connection.query_row(&format!("PRAGMA max_page_count = {pages}"), (), |_| Ok(())).unwrap();
+    };
+    let mut large = record("large");
+    large.config = json!("x".repeat(100_000));
+    let change = [save("b"), Change::SavePlugin(Box::new(large))];
+    limit(pages);
+
+    let error = store.apply(&change).unwrap_err();
+
+    assert!(matches!(error, StateError::StorageFull(_)), "{error}");
+    assert_eq!(ids(&store), ["a"]);
+    limit(1_000_000);
+    store.apply(&change).unwrap();
+    assert_eq!(ids(&store), ["a", "b", "large"]);
+}
