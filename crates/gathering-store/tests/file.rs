@@ -1,5 +1,7 @@
 //! The file itself: who may read it, which files are refused, and that a kill loses nothing that was acknowledged.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! Any sequence of changes leaves the file as it leaves the store in memory, over any number of restarts.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
