@@ -21,6 +21,8 @@ const QUESTION: &str = "import json, sys, sysconfig; print(json.dumps({
 pub(crate) struct Interpreter {
     /// The program itself, never a shim in front of it, which would cost hundreds of milliseconds each time.
     pub(crate) program: PathBuf,
+    /// Its version.
+    pub(crate) version: (u32, u32, u32),
     /// What packages have to be built for, such as `cpython-3.11-linux-x86_64`.
     pub(crate) tag: String,
 }
@@ -34,6 +36,13 @@ struct Said {
 }
 
 impl Interpreter {
+    /// Runs it without looking at the environment or the user's own packages.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.arg("-I");
+        command
+    }
+
     /// The configured interpreter, or the first on `PATH` that is new enough.
     pub(crate) async fn find(configured: Option<&Path>) -> Result<Self, LoadError> {
         if let Some(program) = configured {
@@ -86,7 +95,7 @@ async fn ask(program: &Path) -> Result<Interpreter, String> {
         return Err(format!("it is Python {major}.{minor}.{patch}, and plugins need {}.{} or newer", OLDEST.0, OLDEST.1));
     }
     let tag = format!("{}-{major}.{minor}-{}", said.name, said.platform);
-    Ok(Interpreter { program: said.executable, tag })
+    Ok(Interpreter { program: said.executable, version: said.version, tag })
 }
 
 fn failed(message: String) -> LoadError {

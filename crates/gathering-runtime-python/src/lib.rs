@@ -20,4 +20,4 @@ mod starter;
 mod worker;
 
 pub use config::PythonConfig;
-pub use runtime::PythonRuntime;
+pub use runtime::{InterpreterInfo, PythonRuntime};

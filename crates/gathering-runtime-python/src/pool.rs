@@ -1,1 +1,211 @@
-//! (being written)
+//! The workers of one plugin: leased for a call, put back after it, replaced when they are lost.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use gathering_core::{CallContext, CallId, LoadError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+
+use crate::starter::Starter;
+use crate::worker::{ReturningCall, Worker};
+
+/// The workers of one plugin, each started when it is first needed.
+pub(crate) struct Pool {
+    starter: Starter,
+    size: usize,
+    /// One permit a worker, so that whoever holds one finds a place in `idle`.
+    permits: Arc<Semaphore>,
+    /// The workers that nobody has leased. There may be fewer than permits: the others are not started.
+    idle: Mutex<Vec<Worker>>,
+    /// Which root calls are being served, and how a call that comes back reaches the worker.
+    serving: Mutex<HashMap<CallId, mpsc::UnboundedSender<ReturningCall>>>,
+    enabled: AtomicBool,
+    closed: AtomicBool,
+}
+
+impl Pool {
+    /// A pool of `size` workers, of which one runs already.
+    pub(crate) fn new(starter: Starter, size: usize, first: Worker) -> Arc<Self> {
+        Arc::new(Self {
+            starter,
+            size,
+            permits: Arc::new(Semaphore::new(size)),
+            idle: Mutex::new(vec![first]),
+            serving: Mutex::default(),
+            enabled: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+        })
+    }
+
+    /// How many workers there may be.
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Waits for a worker; starts one if none is idle.
+    pub(crate) async fn lease(self: &Arc<Self>) -> Result<Lease, LoadError> {
+        let permit = self.permits.clone().acquire_owned().await.expect("the semaphore is never closed");
+        self.fill(permit).await
+    }
+
+    /// A worker if one is idle at this moment; none is started.
+    pub(crate) fn try_lease(self: &Arc<Self>) -> Option<Lease> {
+        let permit = self.permits.clone().try_acquire_owned().ok()?;
+        let worker = self.take_idle()?;
+        Some(Lease { pool: self.clone(), worker: Some(worker), permit: Some(permit), intact: true })
+    }
+
+    async fn fill(self: &Arc<Self>, permit: OwnedSemaphorePermit) -> Result<Lease, LoadError> {
+        let worker = match self.take_idle() {
+            Some(worker) => worker,
+            None => self.starter.replace(self.enabled.load(Ordering::Acquire)).await?,
+        };
+        Ok(Lease { pool: self.clone(), worker: Some(worker), permit: Some(permit), intact: true })
+    }
+
+    /// An idle worker that is alive; those that died while they were idle are dropped.
+    fn take_idle(&self) -> Option<Worker> {
+        let mut idle = lock(&self.idle);
+        while let Some(worker) = idle.pop() {
+            match worker.process.ended() {
+                None => return Some(worker),
+                Some(ended) => tracing::warn!(plugin = %self.starter.label, "an idle worker had ended ({ended})"),
+            }
+        }
+        None
+    }
+
+    /// Notes that a root call is served by the worker behind `returning`, until the guard is dropped.
+    pub(crate) fn serve(
+        &self,
+        call: CallId,
+        returning: mpsc::UnboundedSender<ReturningCall>,
+    ) -> Serving<'_> {
+        lock(&self.serving).insert(call, returning);
+        Serving { pool: self, call }
+    }
+
+    /// How the call `cx` reaches the worker that it came from, and the worker's own number for what asked for it;
+    /// `None` for a root call.
+    pub(crate) fn returning(&self, cx: &CallContext) -> Option<(mpsc::UnboundedSender<ReturningCall>, u64)> {
+        let of_this_plugin =
+            |outer: &&CallContext| outer.instance() == cx.instance() && outer.plugin() == cx.plugin();
+        let origin = cx.chain().skip(1).find(of_this_plugin)?;
+        let serving = lock(&self.serving);
+        let sender = cx.chain().skip(1).filter(of_this_plugin).find_map(|outer| serving.get(&outer.call_id()))?;
+        Some((sender.clone(), origin.branch()))
+    }
+
+    /// Whether workers that are started from now on are enabled after they are loaded.
+    pub(crate) fn set_enabled(&self, enabled: bool) {
+        self.enabled.store(enabled, Ordering::Release);
+    }
+
+    /// All workers that run, once none of them has work any more. No other is started before they are given back.
+    pub(crate) async fn lease_all(self: &Arc<Self>) -> AllLeases {
+        let all = u32::try_from(self.size).expect("a plugin has few workers");
+        let mut others =
+            self.permits.clone().acquire_many_owned(all).await.expect("the semaphore is never closed");
+        let mut leases = Vec::new();
+        while let Some(worker) = self.take_idle() {
+            let permit = others.split(1).expect("there is a permit for each worker");
+            leases.push(Lease { pool: self.clone(), worker: Some(worker), permit: Some(permit), intact: true });
+        }
+        AllLeases { leases, _others: others }
+    }
+
+    /// From now on no worker is replaced; those that are idle end.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        lock(&self.idle).clear();
+    }
+
+    /// Puts another worker in the place of one that was lost, in the background, so that the next call need not wait
+    /// for all of it. If it cannot be started, the next call tries again and says why.
+    fn replace(self: &Arc<Self>, permit: OwnedSemaphorePermit) {
+        // Without a runtime the program is ending, and nobody will call.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let pool = Arc::downgrade(self);
+        runtime.spawn(async move {
+            let Some(pool) = pool.upgrade() else { return };
+            match pool.starter.replace(pool.enabled.load(Ordering::Acquire)).await {
+                Ok(worker) if !pool.closed.load(Ordering::Acquire) => lock(&pool.idle).push(worker),
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(plugin = %pool.starter.label, "a worker could not be replaced: {error}");
+                }
+            }
+            drop(permit);
+        });
+    }
+}
+
+/// Every worker of a plugin.
+pub(crate) struct AllLeases {
+    pub(crate) leases: Vec<Lease>,
+    /// The permits of the workers that are not started.
+    _others: OwnedSemaphorePermit,
+}
+
+/// A worker for the time of one request. Dropped before it is whole again, the worker is killed and replaced.
+pub(crate) struct Lease {
+    pool: Arc<Pool>,
+    worker: Option<Worker>,
+    permit: Option<OwnedSemaphorePermit>,
+    intact: bool,
+}
+
+impl Lease {
+    /// The worker, for a request. Until [`Lease::keep`] says that the request came to its end, the worker counts as
+    /// lost.
+    pub(crate) fn worker(&mut self) -> &mut Worker {
+        self.intact = false;
+        self.worker.as_mut().expect("it is taken out only at the end of the lease")
+    }
+
+    /// The worker answered and can be used again.
+    pub(crate) fn keep(&mut self) {
+        self.intact = true;
+    }
+
+    /// Ends the worker and waits until nothing of it is left; it is not replaced.
+    pub(crate) async fn end(mut self) {
+        if let Some(worker) = self.worker.take() {
+            worker.process.kill().await;
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let Some(worker) = self.worker.take() else { return };
+        let permit = self.permit.take();
+        let closed = self.pool.closed.load(Ordering::Acquire);
+        if self.intact && !closed {
+            lock(&self.pool.idle).push(worker);
+        } else if let Some(permit) = permit
+            && !closed
+        {
+            drop(worker);
+            self.pool.replace(permit);
+        }
+    }
+}
+
+/// A root call that is being served.
+pub(crate) struct Serving<'a> {
+    pool: &'a Pool,
+    call: CallId,
+}
+
+impl Drop for Serving<'_> {
+    fn drop(&mut self) {
+        lock(&self.pool.serving).remove(&self.call);
+    }
+}
+
+/// What these locks guard is whole between any two statements.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -85,11 +85,6 @@ impl Process {
         self.ended.borrow().clone()
     }
 
-    /// Something to wait for its end with.
-    pub(crate) fn watch(&self) -> watch::Receiver<Option<Ended>> {
-        self.ended.clone()
-    }
-
     /// Waits until it has ended by itself.
     pub(crate) async fn wait(&self) -> Ended {
         wait(self.ended.clone()).await

@@ -1,3 +1,309 @@
-//! (being written)
-/// (being written)
-pub struct PythonRuntime;
+//! The Python runtime: finds plugin files, describes them, and loads them into workers.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use gathering_core::{
+    BoxFuture, LoadError, LoadErrorKind, LoadRequest, Plugin, PluginId, PluginManifest, PluginMetadata, PluginSource,
+    Progress, Runtime,
+};
+use serde_json::Value;
+use tokio::sync::OnceCell;
+
+use crate::config::PythonConfig;
+use crate::environment::{Environments, Requirements};
+use crate::interpreter::Interpreter;
+use crate::log::Logs;
+use crate::manifest;
+use crate::plugin::PythonPlugin;
+use crate::pool::Pool;
+use crate::sdk;
+use crate::source::{self, Source};
+use crate::starter::{Described, Starter, within};
+use crate::worker::Worker;
+
+/// How often a plugin is run anew because it turned out to need more packages.
+const MAX_ROUNDS: usize = 4;
+/// The log of what plugins print while they are described; no plugin can have this id.
+const DISCOVERY_LOG: &str = "discover";
+
+/// Runs Python plugins. Making one starts nothing; the interpreter is looked for when it is first needed.
+pub struct PythonRuntime {
+    config: PythonConfig,
+    interpreter: OnceCell<Arc<Interpreter>>,
+    program: OnceCell<PathBuf>,
+    environments: Environments,
+    logs: Logs,
+    described: AtomicU64,
+}
+
+/// The Python that runs workers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InterpreterInfo {
+    /// The program.
+    pub program: PathBuf,
+    /// Its version, such as `3.11.7`.
+    pub version: String,
+}
+
+impl PythonRuntime {
+    /// A runtime with these settings.
+    pub fn new(config: PythonConfig) -> Self {
+        let data_dir = std::path::absolute(&config.data_dir).unwrap_or_else(|_| config.data_dir.clone());
+        let config = PythonConfig { data_dir, ..config };
+        Self {
+            interpreter: OnceCell::new(),
+            program: OnceCell::new(),
+            environments: Environments::new(config.data_dir.join("env"), config.uv.clone(), config.offline),
+            logs: Logs::new(config.data_dir.join("logs"), config.max_log),
+            described: AtomicU64::new(0),
+            config,
+        }
+    }
+
+    /// The interpreter that workers run on, or why there is none.
+    pub async fn interpreter(&self) -> Result<InterpreterInfo, LoadError> {
+        let found = self.found_interpreter().await?;
+        let (major, minor, patch) = found.version;
+        Ok(InterpreterInfo { program: found.program.clone(), version: format!("{major}.{minor}.{patch}") })
+    }
+
+    /// What installs packages, such as `uv (/usr/bin/uv)` or `pip`, or why nothing can.
+    pub async fn installer(&self) -> Result<String, LoadError> {
+        let interpreter = self.found_interpreter().await?;
+        self.environments.installer(&interpreter).await.map(ToString::to_string)
+    }
+
+    /// The last lines that a plugin printed, at most `bytes` of them; empty if it never printed anything.
+    pub fn log(&self, plugin: &PluginId, bytes: u64) -> io::Result<String> {
+        self.logs.tail(plugin.as_str(), bytes)
+    }
+
+    async fn found_interpreter(&self) -> Result<Arc<Interpreter>, LoadError> {
+        let find = || async { Interpreter::find(self.config.interpreter.as_deref()).await.map(Arc::new) };
+        self.interpreter.get_or_try_init(find).await.cloned()
+    }
+
+    async fn worker_program(&self) -> Result<PathBuf, LoadError> {
+        let install = || async {
+            let data_dir = self.config.data_dir.clone();
+            let installed = tokio::task::spawn_blocking(move || sdk::install(&data_dir)).await;
+            installed.map_err(io::Error::other).flatten().map_err(|error| {
+                let message = format!("the SDK cannot be written to {}: {error}", self.config.data_dir.display());
+                LoadError::new(LoadErrorKind::RuntimeFailed, message)
+            })
+        };
+        self.program.get_or_try_init(install).await.cloned()
+    }
+
+    /// Everything that starting a worker for the plugin takes, with the packages of its PEP 723 block.
+    async fn prepare(&self, wanted: Wanted<'_>) -> Result<Prepared, LoadError> {
+        let source = Source::read(wanted.source)?;
+        let interpreter = self.found_interpreter().await?;
+        check_python(source.script.requires_python.as_deref(), &interpreter)?;
+        let mut requirements = Requirements::default();
+        requirements.add(&source.script.dependencies)?;
+        let starter = Starter {
+            label: wanted.label,
+            interpreter,
+            program: self.worker_program().await?,
+            home: wanted.home,
+            log: self.logs.of(wanted.log),
+            path: source.path,
+            site_packages: Vec::new(),
+            config: wanted.config,
+            max_output: self.config.max_output,
+            limit: wanted.deadline.saturating_duration_since(Instant::now()),
+        };
+        Ok(Prepared { starter, requirements })
+    }
+
+    /// Imports the plugin in a worker that has the packages it needs, installing those that are missing.
+    ///
+    /// Which packages a plugin needs may be known only when it was run, and it may need them to be run. So it is run
+    /// with what is known; then the file is read without running it; and what that tells is installed.
+    async fn import(&self, prepared: &mut Prepared, progress: &Progress) -> Result<(Worker, Described), LoadError> {
+        for _ in 0..MAX_ROUNDS {
+            let Prepared { starter, requirements } = &mut *prepared;
+            if !requirements.is_empty() {
+                let place = self.environments.prepare(requirements, &starter.interpreter, progress).await?;
+                starter.site_packages = vec![place];
+            }
+            let before = requirements.clone();
+            let mut worker = starter.spawn()?;
+            match starter.describe(&mut worker).await {
+                Ok(described) => {
+                    requirements.add(&described.metadata.python_dependencies)?;
+                    if *requirements == before {
+                        return Ok((worker, described));
+                    }
+                }
+                Err(error) if error.kind == LoadErrorKind::MissingDependency => {
+                    let scanned = starter.scan(&mut worker).await?;
+                    requirements.add(&scanned.python_dependencies)?;
+                    if let Some(metadata) = &scanned.metadata {
+                        requirements.add(&metadata.python_dependencies)?;
+                    }
+                    if *requirements == before {
+                        return Err(undeclared(error));
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let message = format!("it asked for other packages each of {MAX_ROUNDS} times that it was asked what it needs");
+        Err(LoadError::new(LoadErrorKind::InvalidPlugin, message))
+    }
+
+    async fn describe_file(&self, source: &PluginSource, deadline: Instant) -> Result<PluginManifest, LoadError> {
+        let number = self.described.fetch_add(1, Ordering::Relaxed);
+        let home = Scratch(self.config.data_dir.join("scratch").join(format!(".describe-{number}")));
+        let wanted = Wanted {
+            source,
+            label: source.to_string(),
+            log: DISCOVERY_LOG,
+            home: home.0.clone(),
+            config: Value::Null,
+            deadline,
+        };
+        let mut prepared = self.prepare(wanted).await?;
+        let described = within(deadline, async {
+            match self.describe_without_packages(&mut prepared).await? {
+                Some(metadata) => Ok(metadata),
+                None => {
+                    let silent: Progress = Arc::new(|message| tracing::info!("{message}"));
+                    Ok(self.import(&mut prepared, &silent).await?.1.metadata)
+                }
+            }
+        })
+        .await;
+        manifest::checked(PluginManifest::new(described?))
+    }
+
+    /// What the plugin says of itself as far as that can be learnt without installing anything.
+    async fn describe_without_packages(&self, prepared: &mut Prepared) -> Result<Option<PluginMetadata>, LoadError> {
+        let Prepared { starter, requirements } = prepared;
+        if !requirements.is_empty() {
+            starter.site_packages.extend(self.environments.existing(requirements, &starter.interpreter));
+        }
+        let mut worker = starter.spawn()?;
+        match starter.describe(&mut worker).await {
+            Ok(described) => Ok(Some(described.metadata)),
+            Err(error) if error.kind == LoadErrorKind::MissingDependency => {
+                Ok(starter.scan(&mut worker).await?.metadata)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn load_file(&self, request: LoadRequest<'_>) -> Result<Box<dyn Plugin>, LoadError> {
+        let wanted = Wanted {
+            source: request.source,
+            label: request.id.to_string(),
+            log: request.id.as_str(),
+            home: self.config.data_dir.join("scratch").join(request.id.as_str()),
+            config: request.config.clone(),
+            deadline: request.deadline,
+        };
+        let mut prepared = self.prepare(wanted).await?;
+        within(request.deadline, async {
+            let (mut worker, described) = self.import(&mut prepared, &request.progress).await?;
+            let loaded = prepared.starter.load(&mut worker).await.map_err(|error| match error.kind {
+                LoadErrorKind::MissingDependency => undeclared(error),
+                _ => error,
+            })?;
+            let max_output = prepared.starter.max_output;
+            let pool = Pool::new(prepared.starter, described.workers, worker);
+            Ok(Box::new(PythonPlugin::new(loaded.manifest, pool, max_output)) as Box<dyn Plugin>)
+        })
+        .await
+    }
+}
+
+impl Runtime for PythonRuntime {
+    fn kind(&self) -> &'static str {
+        "python"
+    }
+
+    fn recognises(&self, path: &Path) -> bool {
+        source::recognises(path)
+    }
+
+    fn fingerprint(&self, source: &PluginSource) -> Result<String, LoadError> {
+        source::fingerprint(source)
+    }
+
+    fn describe<'a>(
+        &'a self,
+        source: &'a PluginSource,
+        deadline: Instant,
+    ) -> BoxFuture<'a, Result<PluginManifest, LoadError>> {
+        Box::pin(self.describe_file(source, deadline))
+    }
+
+    fn load<'a>(&'a self, request: LoadRequest<'a>) -> BoxFuture<'a, Result<Box<dyn Plugin>, LoadError>> {
+        Box::pin(self.load_file(request))
+    }
+}
+
+/// What a worker is wanted for.
+struct Wanted<'a> {
+    source: &'a PluginSource,
+    label: String,
+    log: &'a str,
+    home: PathBuf,
+    config: Value,
+    deadline: Instant,
+}
+
+/// A plugin about to be started, and the packages that it is known to need.
+struct Prepared {
+    starter: Starter,
+    requirements: Requirements,
+}
+
+/// A folder that is removed when this is dropped.
+struct Scratch(PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        match std::fs::remove_dir_all(&self.0) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!("{} could not be removed: {error}", self.0.display());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A package is missing that the plugin does not name.
+fn undeclared(error: LoadError) -> LoadError {
+    if error.message.contains("python_dependencies") {
+        return error;
+    }
+    let message = format!(
+        "{}; if it is a package, name it in `python_dependencies` or in a `# /// script` block, and it is installed",
+        error.message
+    );
+    LoadError { message, ..error }
+}
+
+fn check_python(wanted: Option<&str>, interpreter: &Interpreter) -> Result<(), LoadError> {
+    let Some(wanted) = wanted else { return Ok(()) };
+    let invalid = |message| LoadError::new(LoadErrorKind::InvalidPlugin, message);
+    let specifiers = pep440_rs::VersionSpecifiers::from_str(wanted)
+        .map_err(|_| invalid(format!("`requires-python` is `{wanted:.80}`: expected versions such as `>=3.11`")))?;
+    let (major, minor, patch) = interpreter.version;
+    let version = pep440_rs::Version::new([major, minor, patch].map(u64::from));
+    if specifiers.contains(&version) {
+        return Ok(());
+    }
+    Err(invalid(format!(
+        "it needs Python {wanted:.80}, and {} is {version}: set `python.interpreter` to another one",
+        interpreter.program.display()
+    )))
+}

@@ -11,13 +11,15 @@ use crate::interpreter::Interpreter;
 use crate::log::PluginLog;
 use crate::manifest;
 use crate::process::{Process, Surroundings};
-use crate::worker::{Failure, Reply, Worker};
+use crate::worker::{Reply, Worker};
 
 /// The most that a manifest may take as JSON text, in bytes.
 const MAX_MANIFEST: usize = 64 << 20;
 
 /// Everything that starting a worker takes.
 pub(crate) struct Starter {
+    /// What to call the plugin in messages to the operator.
+    pub(crate) label: String,
     pub(crate) interpreter: Arc<Interpreter>,
     /// The worker's program.
     pub(crate) program: PathBuf,
@@ -125,10 +127,6 @@ impl Starter {
                 Err(LoadError { kind, message: refusal.message, traceback: refusal.traceback })
             }
             Ok(Reply::NotJson(error)) => Err(LoadError::new(LoadErrorKind::InvalidPlugin, error.to_string())),
-            Err(failure @ Failure::Exited(_)) => {
-                let message = format!("while it was loaded, {failure}");
-                Err(LoadError::new(LoadErrorKind::InvalidPlugin, message))
-            }
             Err(failure) => {
                 Err(LoadError::new(LoadErrorKind::InvalidPlugin, format!("while it was loaded, {failure}")))
             }

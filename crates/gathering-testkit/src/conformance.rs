@@ -208,7 +208,8 @@ async fn a_tool_calls_another_and_itself(subject: &dyn Subject) {
     let error =
         call(&host, "relay", json!({"tool": "nowhere", "arguments": {}})).await.expect_err("no such tool");
 
-    assert!(error.to_string().contains("there is no tool called `nowhere`"), "{error}");
+    // Each language has its own words for it.
+    assert!(error.to_string().contains("nowhere"), "{error}");
     host.shutdown(Duration::ZERO).await;
 }
 
