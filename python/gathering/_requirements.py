@@ -65,20 +65,22 @@ def matches(installed, specifier):
         return version.key >= bound.key and version.release_up_to(len(bound.release) - 1) == bound.release[:-1] and (
             version.epoch == bound.epoch
         )
-    public = version if bound.local else version.without_local()
+    public = version if bound.local else version.replaced(local=None)
     if operator == "==":
         return public.key == bound.key
     if operator == "!=":
         return public.key != bound.key
-    public = version.without_local()
+    public = version.replaced(local=None)
     if operator == "<=":
         return public.key <= bound.key
     if operator == ">=":
         return public.key >= bound.key
-    same_release = public.base == bound.base
     if operator == "<":
-        return public.key < bound.key and not (same_release and public.is_pre and not bound.is_pre)
-    return public.key > bound.key and not (same_release and public.post is not None and bound.post is None)
+        # 1.0 lets no pre-release of itself through, the first of which is 1.0.dev0.
+        return public.key < (bound if bound.is_pre else bound.replaced(dev=0)).key
+    # Nor does it let a post-release of itself through.
+    is_post_of_bound = public.post is not None and (public.base, public.pre) == (bound.base, bound.pre)
+    return public.key > bound.key and not (is_post_of_bound and bound.post is None and bound.dev is None)
 
 
 def _starts_with(version, prefix):
@@ -111,10 +113,10 @@ class _Version:
     def release_up_to(self, length):
         return (self.release + (0,) * length)[:length]
 
-    def without_local(self):
-        public = object.__new__(_Version)
-        public.__dict__.update(self.__dict__, local=None)
-        return public
+    def replaced(self, **parts):
+        other = object.__new__(_Version)
+        other.__dict__.update(self.__dict__, **parts)
+        return other
 
     @property
     def key(self):
