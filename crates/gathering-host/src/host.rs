@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use gathering_core::{Caller, Change, PluginStatus, Runtime, StateError, StateStore};
+use gathering_core::{Caller, Change, PluginId, PluginStatus, Runtime, StateError, StateStore};
+use serde_json::Value;
 use tokio::sync::broadcast;
 
 use crate::entry::PluginStats;
@@ -32,6 +33,8 @@ pub(crate) struct Inner {
     pub(crate) runtimes: Vec<Arc<dyn Runtime>>,
     pub(crate) store: Option<Arc<dyn StateStore>>,
     pub(crate) directories: Mutex<Vec<PathBuf>>,
+    /// What plugins are configured with from outside, by their ids in lower case.
+    pub(crate) configurations: HashMap<String, Value>,
     /// Held while the snapshot is changed and saved; readers never wait for it.
     pub(crate) writer: tokio::sync::Mutex<()>,
     /// One lock a plugin, so that a slow load holds up nobody else's.
@@ -88,6 +91,8 @@ pub struct HostBuilder {
     runtimes: Vec<Arc<dyn Runtime>>,
     store: Option<Arc<dyn StateStore>>,
     limits: Limits,
+    directories: Vec<PathBuf>,
+    configurations: HashMap<String, Value>,
 }
 
 impl HostBuilder {
@@ -109,6 +114,22 @@ impl HostBuilder {
         self
     }
 
+    /// Looks for plugins in `path`, which is absolute, as long as this host lives; [`Host::add_directory`] is what is
+    /// kept. That it cannot be read is told by [`Host::discover`].
+    pub fn directory(mut self, path: PathBuf) -> Self {
+        if !self.directories.contains(&path) {
+            self.directories.push(path);
+        }
+        self
+    }
+
+    /// Configures the plugin `id`, from its discovery or restoring on, in place of what was kept of it. A configuration
+    /// that is given when it is loaded or reloaded goes before this.
+    pub fn configure(mut self, id: &PluginId, configuration: Value) -> Self {
+        self.configurations.insert(id.as_str().to_ascii_lowercase(), configuration);
+        self
+    }
+
     /// The host. It knows no plugin yet: see [`Host::restore`] and [`Host::discover`].
     pub fn build(self) -> Host {
         let inner = Arc::new_cyclic(|this| Inner {
@@ -119,7 +140,8 @@ impl HostBuilder {
             limits: self.limits,
             runtimes: self.runtimes,
             store: self.store,
-            directories: Mutex::default(),
+            directories: Mutex::new(self.directories),
+            configurations: self.configurations,
             writer: tokio::sync::Mutex::default(),
             operations: Mutex::default(),
             instances: AtomicU64::new(1),
@@ -193,6 +215,11 @@ impl Host {
 }
 
 impl Inner {
+    /// What `id` is configured with from outside.
+    pub(crate) fn configuration(&self, id: &PluginId) -> Option<&Value> {
+        self.configurations.get(&id.as_str().to_ascii_lowercase())
+    }
+
     pub(crate) fn is_shutting_down(&self) -> bool {
         self.shutting_down.load(Ordering::Acquire)
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gathering_core::{Caller, Health, PluginStatus};
-use gathering_host::{CallOptions, Dependencies, Index, Limits, PluginError};
+use gathering_host::{CallOptions, Dependencies, Host, Index, Limits, PluginError};
 use gathering_testkit::{FakePlugin, TestHost, id};
 use serde_json::{Map, json};
 
@@ -291,6 +291,42 @@ async fn what_was_loaded_is_back_after_a_restart_and_starts_with_its_first_call(
     assert_eq!(back.call("count", json!({})).await, Ok(json!(1)));
     assert!(back.plugin("top").expect("known").started);
     assert_eq!(back.plugin("tried").expect("known").status, PluginStatus::Loaded);
+}
+
+#[tokio::test]
+async fn a_configuration_from_outside_goes_before_the_one_that_was_kept() {
+    let host = TestHost::default();
+    let needs_size = |metadata: &mut gathering_core::PluginMetadata| {
+        let schema = json!({"size": {"type": "integer"}});
+        metadata.config_schema = gathering_core::Schema::parameters(&schema).expect("a good schema");
+    };
+    host.know(FakePlugin::new("p").tool("echo").metadata(needs_size)).await;
+    let configured = |size| {
+        let builder = Host::builder().runtime(host.runtime.clone()).store(host.store.clone());
+        builder.configure(&id("P"), json!({"size": size})).build()
+    };
+
+    let first = configured(json!(1));
+    first.restore().await.expect("the store can be read");
+    first.load("p", None, Dependencies::MustBeLoaded).await.expect("it is configured");
+    let restored = configured(json!("large")).restore().await.expect("the store can be read");
+
+    let reason = "the configuration of `p` does not fit its schema";
+    assert!(restored.failed[0].1.starts_with(reason), "{restored:?}");
+}
+
+#[tokio::test]
+async fn folders_from_outside_are_looked_in_and_not_kept() {
+    let (given, added) = (std::env::temp_dir(), std::env::current_dir().expect("a folder"));
+    let store = Arc::new(gathering_testkit::MemoryStore::default());
+    let host = Host::builder().store(store.clone()).directory(given.clone()).build();
+    host.add_directory(&added).await.expect("it can be kept");
+
+    let back = Host::builder().store(store.clone()).directory(given.clone()).build();
+    back.restore().await.expect("the store can be read");
+
+    assert_eq!(back.directories(), [given, added.clone()]);
+    assert_eq!(gathering_core::StateStore::directories(&*store), Ok(vec![added]));
 }
 
 #[tokio::test]

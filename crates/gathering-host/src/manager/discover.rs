@@ -11,7 +11,7 @@ use gathering_core::{
     Runtime,
 };
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::entry::Entry;
 use crate::error::PluginError;
@@ -107,7 +107,7 @@ impl Inner {
             let Ok(fingerprint) = runtime.fingerprint(&source) else { continue };
             match self.describe(&**runtime, &source).await {
                 Ok(manifest) => {
-                    let entry = new_entry(&**runtime, source, fingerprint.into(), Arc::new(manifest));
+                    let entry = self.new_entry(&**runtime, source, fingerprint.into(), Arc::new(manifest));
                     let id = entry.id.clone();
                     self.register_entry(entry).await?;
                     return Ok(id);
@@ -204,7 +204,8 @@ impl Inner {
             return Err(refuse(format!("another file here is the plugin `{}` already", metadata.id)));
         }
         let source = PluginSource::Path(described.path.clone());
-        let entry = new_entry(&*described.runtime, source, described.fingerprint.into(), described.manifest);
+        let entry =
+            self.new_entry(&*described.runtime, source, described.fingerprint.into(), described.manifest);
         let new = self.register_entry(entry).await.map_err(|error| refuse(error.to_string()))?;
         if new {
             let event = EventKind::PluginDiscovered {
@@ -220,6 +221,28 @@ impl Inner {
             version: metadata.version,
             new,
         })
+    }
+
+    fn new_entry(
+        &self,
+        runtime: &dyn Runtime,
+        source: PluginSource,
+        fingerprint: Arc<str>,
+        manifest: Arc<PluginManifest>,
+    ) -> Entry {
+        let id = &manifest.metadata.id;
+        Entry {
+            id: id.clone(),
+            runtime: runtime.kind().into(),
+            source,
+            status: PluginStatus::Unloaded,
+            error: None,
+            config: self.configuration(id).cloned().unwrap_or_else(|| Value::Object(Map::new())),
+            manifest,
+            fingerprint,
+            instance: None,
+            generation: 0,
+        }
     }
 
     /// Makes `entry` known, or brings what is known of it up to date; a loaded one is left to `reload`. True if it was
@@ -286,26 +309,6 @@ impl Inner {
             Ok(())
         })
         .await
-    }
-}
-
-fn new_entry(
-    runtime: &dyn Runtime,
-    source: PluginSource,
-    fingerprint: Arc<str>,
-    manifest: Arc<PluginManifest>,
-) -> Entry {
-    Entry {
-        id: manifest.metadata.id.clone(),
-        runtime: runtime.kind().into(),
-        source,
-        status: PluginStatus::Unloaded,
-        error: None,
-        config: Value::Object(serde_json::Map::new()),
-        manifest,
-        fingerprint,
-        instance: None,
-        generation: 0,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Restoring: what was loaded is registered again without starting it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use gathering_core::{LoadError, PluginId, PluginRecord, PluginStatus};
@@ -28,8 +29,8 @@ impl Inner {
         let Some(store) = self.store.clone() else { return Ok(Restored::default()) };
         let kept = self.blocking(move || Ok((store.directories()?, store.plugins()?))).await?;
         let (directories, records) = kept.map_err(PluginError::State)?;
-        *self.directories.lock().expect("nothing panics while it holds this lock") = directories;
-        let entries: Vec<_> = records.into_iter().map(known_entry).collect();
+        self.know_directories(directories);
+        let entries: Vec<_> = records.into_iter().map(|record| self.known_entry(record)).collect();
         self.change(|next, _| {
             entries.iter().for_each(|(entry, _)| next.plugins.put(Arc::new(entry.clone())));
             Ok(())
@@ -50,6 +51,32 @@ impl Inner {
             }
         }
         Ok(restored)
+    }
+
+    fn know_directories(&self, kept: Vec<PathBuf>) {
+        let mut directories = self.directories.lock().expect("nothing panics while it holds this lock");
+        for path in kept {
+            if !directories.contains(&path) {
+                directories.push(path);
+            }
+        }
+    }
+
+    /// The plugin as it is known until it is registered again, and the state it was kept in.
+    fn known_entry(&self, record: PluginRecord) -> (Entry, PluginStatus) {
+        let entry = Entry {
+            config: self.configuration(&record.id).cloned().unwrap_or(record.config),
+            id: record.id,
+            runtime: record.runtime.into(),
+            source: record.source,
+            status: PluginStatus::Unloaded,
+            error: None,
+            manifest: Arc::new(record.manifest),
+            fingerprint: record.fingerprint.into(),
+            instance: None,
+            generation: 0,
+        };
+        (entry, record.status)
     }
 
     /// Plugins after those that they need, else in the order in which they were kept.
@@ -105,21 +132,4 @@ impl Inner {
 
 fn was_registered(status: PluginStatus) -> bool {
     matches!(status, PluginStatus::Loaded | PluginStatus::Enabled | PluginStatus::Disabled)
-}
-
-/// The plugin as it is known until it is registered again, and the state it was kept in.
-fn known_entry(record: PluginRecord) -> (Entry, PluginStatus) {
-    let entry = Entry {
-        id: record.id,
-        runtime: record.runtime.into(),
-        source: record.source,
-        status: PluginStatus::Unloaded,
-        error: None,
-        config: record.config,
-        manifest: Arc::new(record.manifest),
-        fingerprint: record.fingerprint.into(),
-        instance: None,
-        generation: 0,
-    };
-    (entry, record.status)
 }
