@@ -142,10 +142,7 @@ impl Inner {
             return Err(ToolError::ShuttingDown);
         }
         let snapshot = self.snapshot.load();
-        let Some(found) = snapshot.tools.get(tool) else {
-            let visible = self.visible_tools(&snapshot, &origin.caller);
-            return Err(unknown(tool, visible.iter().map(|tool| &tool.name)));
-        };
+        let found = self.registered_tool(&snapshot, &origin.caller, tool)?;
         gate::may_call(&snapshot, &origin.caller, found)?;
         if let Some(parent) = &origin.parent
             && parent.chain().nth(self.limits.max_depth - 1).is_some()
@@ -256,6 +253,34 @@ impl Inner {
                 code,
             });
         }
+    }
+
+    /// The tool of this name, whoever may call it.
+    fn registered_tool<'a>(
+        &self,
+        snapshot: &'a crate::Snapshot,
+        caller: &Caller,
+        tool: &str,
+    ) -> Result<&'a Arc<Tool>, ToolError> {
+        snapshot.tools.get(tool).ok_or_else(|| {
+            let visible = self.visible_tools(snapshot, caller);
+            unknown(tool, visible.iter().map(|tool| &tool.name))
+        })
+    }
+
+    /// The tool of this name, if `caller` may call it; to the operator, any that is registered.
+    pub(crate) fn visible_tool(
+        &self,
+        snapshot: &crate::Snapshot,
+        caller: &Caller,
+        tool: &str,
+    ) -> Result<Arc<Tool>, ToolError> {
+        let found = self.registered_tool(snapshot, caller, tool)?;
+        match caller {
+            Caller::Operator => {}
+            agent => gate::may_call(snapshot, agent, found)?,
+        }
+        Ok(found.clone())
     }
 
     /// The tools that `caller` may call; to the operator, all that are registered.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use gathering_core::{Caller, Change, PluginId, PluginStatus, Runtime, StateError, StateStore};
+use gathering_core::{Caller, Change, PluginId, PluginStatus, Runtime, StateError, StateStore, ToolError};
 use serde_json::Value;
 use tokio::sync::broadcast;
 
@@ -165,6 +165,11 @@ impl Host {
     /// The tools that `caller` may call, in the order of registration; to the operator, all that are registered.
     pub fn tools_for(&self, caller: &Caller) -> Arc<[Arc<Tool>]> {
         self.inner.visible_tools(&self.inner.snapshot.load(), caller)
+    }
+
+    /// The tool of this name, if [`Host::tools_for`] lists it; else the error that a call would get.
+    pub fn tool_for(&self, caller: &Caller, name: &str) -> Result<Arc<Tool>, ToolError> {
+        self.inner.visible_tool(&self.inner.snapshot.load(), caller, name)
     }
 
     /// The limits it was built with.

@@ -270,3 +270,25 @@ async fn a_host_that_stops_takes_no_call_and_ends_those_in_flight() {
     assert!(call.await.expect("no panic").outcome.is_err());
     assert_eq!(host.call("echo", json!({})).await, Err(ToolError::ShuttingDown));
 }
+
+#[tokio::test]
+async fn a_tool_is_shown_to_whoever_may_call_it() {
+    let host = TestHost::default();
+    host.enable_fake(FakePlugin::new("p").competency("git", &[]).tool_with(json!({
+        "name": "echo", "description": "echoes", "category": "custom", "required_competencies": ["git"],
+    })))
+    .await;
+    let shown = |caller: Caller, name: &str| host.tool_for(&caller, name).map(|tool| tool.name.to_string());
+
+    assert_eq!(shown(Caller::Operator, "echo"), Ok("echo".into()));
+    assert_eq!(shown(TestHost::agent(&["git"]), "echo"), Ok("echo".into()));
+    assert_eq!(
+        shown(TestHost::agent(&[]), "echo").unwrap_err().to_string(),
+        "`echo` requires git, which this agent does not hold"
+    );
+    assert_eq!(
+        shown(TestHost::agent(&[]), "ecko").unwrap_err().to_string(),
+        "there is no tool called `ecko`",
+        "what an agent may not call is not named to it"
+    );
+}
