@@ -1,0 +1,128 @@
+//! The OpenAPI document: what is said once for all routes. The rest stands at each route.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use axum::body::Bytes;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, OpenApi as Built, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::{IntoResponses, Modify, OpenApi};
+
+use crate::error::ProblemDocument;
+
+/// The document without its routes.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "GatheRing",
+        description = "The tool runtime for AI agents: one place where every tool an agent may use lives.",
+    ),
+    components(schemas(ProblemDocument)),
+    modifiers(&OperatorToken),
+    security((), ("operator_token" = [])),
+    tags(
+        (name = "plugins", description = "Packages that contribute tools, competencies and file handlers"),
+        (name = "tools", description = "Functions that agents can call"),
+        (name = "competencies", description = "Skills that agents can hold"),
+        (name = "file handlers", description = "Tools bound to file formats"),
+        (name = "server", description = "The server itself"),
+    ),
+)]
+pub(crate) struct Document;
+
+/// How the operator's token is sent.
+struct OperatorToken;
+
+impl Modify for OperatorToken {
+    fn modify(&self, document: &mut Built) {
+        let description = "The text of `operator.token` in the server's data directory. \
+                           Needed where the server requires it; over loopback it may be left out otherwise.";
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(description)).build();
+        document
+            .components
+            .get_or_insert_default()
+            .add_security_scheme("operator_token", SecurityScheme::Http(bearer));
+    }
+}
+
+/// The whole document as JSON. It is the same for every server of this version.
+pub(crate) fn document() -> Bytes {
+    static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| {
+        let (_, document) = crate::routes::documented().split_for_parts();
+        serde_json::to_vec(&document).expect("a document has only texts and numbers").into()
+    });
+    DOCUMENT.clone()
+}
+
+macro_rules! problems {
+    ($($(#[$doc:meta])* $name:ident { $($status:literal: $codes:literal,)* })*) => { $(
+        $(#[$doc])*
+        pub(crate) struct $name;
+
+        impl IntoResponses for $name {
+            fn responses() -> BTreeMap<String, RefOr<Response>> {
+                [$(($status, $codes)),*].into_iter().map(problem).collect()
+            }
+        }
+    )* };
+}
+
+problems! {
+    /// What any request can meet before or while it is handled.
+    Refused {
+        "401": "`unauthenticated`: the operator's token is missing or wrong",
+        "403": "`host_refused`: the request comes from a page of another site, or names another host",
+        "500": "`internal`: a bug of GatheRing",
+    }
+    /// What a query can be refused for.
+    BadQuery {
+        "400": "`bad_request`: a parameter is unknown or does not fit",
+    }
+    /// What a body can be refused for.
+    BadBody {
+        "400": "`bad_request`: the body is not JSON, or does not fit",
+        "408": "`request_timeout`: the body did not arrive in time",
+        "413": "`too_large`: the body or the arguments are too large",
+        "415": "`unsupported_media_type`: a body needs `Content-Type: application/json`",
+    }
+    /// That a thing of this name is not there.
+    UnknownTool {
+        "404": "`unknown_tool`",
+    }
+    /// That a thing of this name is not there.
+    UnknownPlugin {
+        "404": "`unknown_plugin`",
+    }
+    /// That a thing of this name is not there.
+    UnknownCompetency {
+        "404": "`unknown_competency`",
+    }
+    /// Why a call gives no result.
+    CallFailed {
+        "403": "`missing_competency`, `forbidden` or `host_refused`",
+        "404": "`unknown_tool`",
+        "409": "`plugin_disabled` or `wrong_state`",
+        "422": "`invalid_arguments`: `errors` says which and why",
+        "429": "`busy`: the plugin's queue is full; try again later",
+        "502": "`worker_exited`, `protocol_error`, `output_limit` or `invalid_result`: the plugin is at fault",
+        "503": "`sandbox_setup_failed` or `shutting_down`",
+        "504": "`timed_out`: the call was stopped at its deadline",
+    }
+    /// Why a plugin cannot be managed as asked.
+    ManageFailed {
+        "404": "`unknown_plugin`, or `not_found`: its file is gone",
+        "409": "`wrong_state`, `has_dependents`, `missing_dependency`, `dependency_cycle` or `already_registered`",
+        "422": "`invalid_config`, `invalid_plugin`, or `missing_dependency`: a package could not be installed",
+        "502": "`hook_failed` or `unhealthy`: the plugin is at fault",
+        "503": "`runtime_failed` or `shutting_down`",
+        "504": "`timed_out`: it did not load in time",
+        "507": "`storage_full`: the change could not be saved, so it was not made",
+    }
+}
+
+fn problem((status, description): (&str, &str)) -> (String, RefOr<Response>) {
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+    let response =
+        ResponseBuilder::new().description(description).content("application/problem+json", content).build();
+    (status.to_owned(), response.into())
+}

@@ -1,0 +1,113 @@
+//! `/competencies`: the skills that agents can hold, and how to get there.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use gathering_core::{CompetencyDefinition, CompetencyId, CompetencyLevel};
+use gathering_host::{Index, Snapshot};
+use serde::{Deserialize, Serialize};
+use serde_json::json as value;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::answer::{Answer, json};
+use crate::app::App;
+use crate::error::Problem;
+use crate::openapi::{BadQuery, Refused, UnknownCompetency};
+use crate::request::{Name, Parameters};
+use crate::schemas;
+
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(show)).routes(routes!(learning_path))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Filter {
+    /// Only those of this category, such as `programming`.
+    category: Option<String>,
+    /// Only those of this level: `novice`, `intermediate`, `advanced`, `expert` or another that a plugin uses.
+    level: Option<String>,
+    /// Only those that this plugin brought.
+    plugin: Option<String>,
+}
+
+/// Lists the competencies in the order of registration.
+#[utoipa::path(
+    get, path = "/competencies", tag = "competencies", params(Filter),
+    responses((status = 200, body = schemas::Competencies), BadQuery, Refused),
+)]
+async fn list(State(app): State<App>, Parameters(filter): Parameters<Filter>) -> Answer {
+    let snapshot = app.host().snapshot();
+    let table = snapshot.competencies();
+    let level = filter.level.as_deref().map(CompetencyLevel::from);
+    let listed = match (&filter.category, &filter.plugin) {
+        (Some(category), _) => table.list_by(Index::Category, category),
+        (None, Some(plugin)) => table.list_by(Index::Plugin, plugin),
+        (None, None) => table.list(),
+    };
+    let wanted = |competency: &&Arc<CompetencyDefinition>| {
+        level.as_ref().is_none_or(|level| competency.level == *level)
+            && filter
+                .plugin
+                .as_ref()
+                .is_none_or(|plugin| competency.plugin_id.as_ref().is_some_and(|id| id.as_str() == plugin))
+    };
+    let listed: Vec<_> = listed.iter().filter(wanted).collect();
+    json(&value!({"competencies": listed, "total": listed.len()}))
+}
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    definition: &'a CompetencyDefinition,
+    all_prerequisites: Vec<CompetencyId>,
+    dependents: Vec<CompetencyId>,
+}
+
+/// Shows a competency, what it builds on and what builds on it.
+#[utoipa::path(
+    get, path = "/competencies/{id}", tag = "competencies",
+    params(("id" = String, Path, description = "The competency.")),
+    responses(
+        (status = 200, body = schemas::CompetencyDetails),
+        UnknownCompetency,
+        Refused,
+    ),
+)]
+async fn show(State(app): State<App>, Name(id): Name) -> Answer {
+    let snapshot = app.host().snapshot();
+    let definition = find(&snapshot, &id)?;
+    json(&Shown {
+        definition,
+        all_prerequisites: snapshot.all_prerequisites(&id),
+        dependents: snapshot.dependents(&id),
+    })
+}
+
+/// Tells what to learn to hold a competency: prerequisites first, the competency last.
+#[utoipa::path(
+    get, path = "/competencies/{id}/learning-path", tag = "competencies",
+    params(("id" = String, Path, description = "The competency.")),
+    responses(
+        (status = 200, body = schemas::LearningPath),
+        UnknownCompetency,
+        Refused,
+    ),
+)]
+async fn learning_path(State(app): State<App>, Name(id): Name) -> Answer {
+    let snapshot = app.host().snapshot();
+    let goal = find(&snapshot, &id)?;
+    json(&value!({"competency_id": goal.id, "learning_path": snapshot.learning_path(&id)}))
+}
+
+fn find<'a>(snapshot: &'a Snapshot, id: &str) -> Result<&'a Arc<CompetencyDefinition>, Problem> {
+    snapshot.competencies().get(id).ok_or_else(|| {
+        let shown: String = id.chars().take(64).flat_map(char::escape_debug).collect();
+        let detail = format!("there is no competency called `{shown}`; `GET /competencies` lists them");
+        Problem::new(StatusCode::NOT_FOUND, "unknown_competency", detail)
+    })
+}

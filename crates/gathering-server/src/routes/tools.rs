@@ -1,0 +1,289 @@
+//! `/tools`: listing, showing and calling tools.
+
+mod provider;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::extract::State;
+use gathering_core::{CallId, Caller, Content, PluginStatus, Tier, ToolDefinition, ToolError, ToolOutput};
+use gathering_host::{CallOptions, CallReport, Tool};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Map, Value};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::answer::{Answer, json};
+use crate::app::App;
+use crate::error::Problem;
+use crate::openapi::{BadBody, BadQuery, CallFailed, Refused, UnknownTool};
+use crate::request::{Json, Name, Parameters};
+use crate::schemas;
+use provider::Format;
+
+/// How many tools are listed if the request does not say.
+const DEFAULT_LIMIT: usize = 1_000;
+/// How many tools are listed at most.
+const MAX_LIMIT: usize = 10_000;
+
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(show)).routes(routes!(execute))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Filter {
+    /// Only tools of this category, such as `filesystem`.
+    category: Option<String>,
+    /// Only tools that require this competency.
+    competency: Option<String>,
+    /// Only tools of this plugin.
+    plugin: Option<String>,
+    /// Only tools in whose name or description this text occurs, whatever the case.
+    q: Option<String>,
+    /// The list as a model provider takes it, with enabled tools only.
+    #[param(inline)]
+    format: Option<Format>,
+    /// How many matching tools to leave out at the beginning. Default: 0.
+    offset: Option<usize>,
+    /// How many tools to list. Default: 1,000; at most 10,000.
+    #[param(maximum = 10_000)]
+    limit: Option<usize>,
+}
+
+impl Filter {
+    fn takes(&self, tool: &Tool) -> bool {
+        let is = |wanted: &Option<String>, value: &str| wanted.as_ref().is_none_or(|wanted| wanted == value);
+        is(&self.category, tool.category.as_str())
+            && is(&self.plugin, tool.plugin().as_str())
+            && self.competency.as_ref().is_none_or(|wanted| {
+                tool.required_competencies.iter().any(|required| required.id.as_str() == wanted)
+            })
+            && (self.format.is_none() || tool.status() == PluginStatus::Enabled)
+            && self
+                .q
+                .as_ref()
+                .is_none_or(|q| contains(tool.name.as_str(), q) || contains(&tool.description, q))
+    }
+}
+
+/// Whether `text` contains `part`, which is in lower case.
+fn contains(text: &str, part: &str) -> bool {
+    text.to_lowercase().contains(part)
+}
+
+#[derive(Serialize)]
+struct Listed<T> {
+    tools: Vec<T>,
+    total: usize,
+    offset: usize,
+    limit: usize,
+}
+
+/// A tool and where its plugin stands.
+#[derive(Serialize)]
+pub(super) struct Shown<'a> {
+    #[serde(flatten)]
+    definition: &'a ToolDefinition,
+    status: PluginStatus,
+    tier: Option<Tier>,
+}
+
+impl<'a> Shown<'a> {
+    pub(super) fn new(tool: &'a Tool) -> Self {
+        Self { definition: tool.definition(), status: tool.status(), tier: tool.tier() }
+    }
+}
+
+/// Lists the tools that the caller may call, in the order of registration.
+#[utoipa::path(
+    get, path = "/tools", tag = "tools", params(Filter),
+    responses((status = 200, body = schemas::Tools), BadQuery, Refused),
+)]
+async fn list(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Parameters(mut filter): Parameters<Filter>,
+) -> Answer {
+    filter.q = filter.q.map(|q| q.to_lowercase());
+    let offset = filter.offset.unwrap_or(0);
+    let limit = filter.limit.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT);
+    let tools = app.host().tools_for(&caller);
+    let matching: Vec<&Arc<Tool>> = tools.iter().filter(|tool| filter.takes(tool)).collect();
+    let total = matching.len();
+    let page = matching.into_iter().skip(offset).take(limit);
+    match filter.format {
+        None => json(&Listed { tools: page.map(|tool| Shown::new(tool)).collect(), total, offset, limit }),
+        Some(format) => {
+            json(&Listed { tools: page.map(|tool| format.write(tool)).collect(), total, offset, limit })
+        }
+    }
+}
+
+/// Shows a tool.
+#[utoipa::path(
+    get, path = "/tools/{name}", tag = "tools",
+    params(("name" = String, Path, description = "The tool.")),
+    responses(
+        (status = 200, body = schemas::Tool),
+        UnknownTool,
+        Refused,
+    ),
+)]
+async fn show(State(app): State<App>, Extension(caller): Extension<Caller>, Name(name): Name) -> Answer {
+    json(&Shown::new(&*app.host().tool_for(&caller, &name)?))
+}
+
+/// What a tool is called with.
+#[derive(Default, ToSchema)]
+struct ExecuteRequest {
+    /// The arguments by name. Default: none.
+    #[schema(value_type = Object, required = false)]
+    arguments: Map<String, Value>,
+    /// How long the call may take, in seconds; never longer than the server allows. Default: the server's.
+    #[schema(value_type = f64, required = false, exclusive_minimum = 0, nullable = false)]
+    timeout: Option<Duration>,
+}
+
+impl ExecuteRequest {
+    /// By hand, so that the arguments are moved and not built a second time.
+    fn new(body: Option<Value>) -> Result<Self, Problem> {
+        let mut request = Self::default();
+        let fields = match body {
+            None => return Ok(request),
+            Some(Value::Object(fields)) => fields,
+            Some(_) => {
+                return Err(Problem::bad_field("", "the body must be an object such as {\"arguments\": {}}"));
+            }
+        };
+        for (name, value) in fields {
+            match (name.as_str(), value) {
+                ("arguments", Value::Object(arguments)) => request.arguments = arguments,
+                ("arguments" | "timeout", Value::Null) => {}
+                ("arguments", _) => {
+                    return Err(Problem::bad_field("/arguments", "`arguments` must be an object"));
+                }
+                ("timeout", value) => request.timeout = Some(seconds(&value)?),
+                (other, _) => {
+                    let shown: String = other.chars().take(64).flat_map(char::escape_debug).collect();
+                    let message = format!("`{shown}` is not expected here; what is: `arguments`, `timeout`");
+                    return Err(Problem::bad_field("", message));
+                }
+            }
+        }
+        Ok(request)
+    }
+}
+
+fn seconds(value: &Value) -> Result<Duration, Problem> {
+    value
+        .as_f64()
+        .filter(|seconds| *seconds > 0.0)
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .ok_or_else(|| Problem::bad_field("/timeout", "`timeout` must be a number of seconds greater than 0"))
+}
+
+/// What came of a call.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Execution)]
+struct Execution<'a> {
+    /// What the tool returned; null if it failed.
+    result: &'a Value,
+    /// The same in parts, for a model or a person.
+    #[schema(value_type = Vec<schemas::Content>)]
+    content: Parts<'a>,
+    /// Whether the tool itself failed.
+    is_error: bool,
+    /// How the tool failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    error: Option<ToolFailure<'a>>,
+    /// The call.
+    #[schema(value_type = String)]
+    call_id: CallId,
+    /// How long it took, in milliseconds.
+    duration_ms: f64,
+    /// How what ran the tool is confined.
+    #[schema(value_type = Option<schemas::Tier>)]
+    tier: Option<Tier>,
+}
+
+/// How a tool failed.
+#[derive(Serialize, ToSchema)]
+struct ToolFailure<'a> {
+    /// `tool_error`.
+    code: &'static str,
+    /// What the tool said.
+    message: &'a str,
+    /// Where in the plugin's own code.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    #[schema(required = false)]
+    traceback: &'a str,
+}
+
+/// [`ToolOutput::content`], written without copying the value.
+struct Parts<'a>(&'a ToolOutput);
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Derived<'a> {
+    Text { text: &'a str },
+    Json { value: &'a Value },
+}
+
+impl Serialize for Parts<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match &self.0.value {
+            _ if !self.0.parts.is_empty() => self.0.parts.serialize(to),
+            Value::String(text) => [Derived::Text { text }].serialize(to),
+            value => [Derived::Json { value }].serialize(to),
+        }
+    }
+}
+
+/// Calls a tool.
+///
+/// A failure of the tool itself is an answer too: `is_error` is true and `error` says what it said. If the client goes
+/// away, the call is stopped.
+#[utoipa::path(
+    post, path = "/tools/{name}/execute", tag = "tools",
+    params(("name" = String, Path, description = "The tool.")),
+    request_body(content = ExecuteRequest, example = json!({"arguments": {"x": 5, "y": 3}})),
+    responses((status = 200, body = Execution), CallFailed, BadBody, Refused),
+)]
+async fn execute(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Name(tool): Name,
+    Json(body): Json,
+) -> Answer {
+    let ExecuteRequest { arguments, timeout } = ExecuteRequest::new(body)?;
+    let report = app.host().execute(caller, &tool, arguments, CallOptions { timeout }).await;
+    let CallReport { call_id, duration, tier, outcome, .. } = report;
+    let duration_ms = (duration.as_secs_f64() * 1e6).round() / 1e3;
+    match outcome {
+        Ok(output) => {
+            let (result, content) = (&output.value, Parts(&output));
+            json(&Execution { result, content, is_error: false, error: None, call_id, duration_ms, tier })
+        }
+        Err(ToolError::Failed { message, traceback, .. }) => {
+            let text = Content::Text { text: message.clone() };
+            let output = ToolOutput { value: Value::Null, parts: vec![text] };
+            let error = ToolFailure { code: "tool_error", message: &message, traceback: &traceback };
+            let (result, content) = (&output.value, Parts(&output));
+            json(&Execution {
+                result,
+                content,
+                is_error: true,
+                error: Some(error),
+                call_id,
+                duration_ms,
+                tier,
+            })
+        }
+        Err(error) => Err(Problem::call(call_id, error)),
+    }
+}
