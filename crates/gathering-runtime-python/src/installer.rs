@@ -208,3 +208,72 @@ impl Drop for Group {
 fn failed(message: String) -> LoadError {
     LoadError::new(LoadErrorKind::RuntimeFailed, message)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    /// A source package, which each installer builds or unpacks by itself.
+    fn wheel(folder: &Path) -> String {
+        let path = folder.join("greeting-1.0-py3-none-any.whl");
+        let script = r"
+import sys, zipfile
+with zipfile.ZipFile(sys.argv[1], 'w') as wheel:
+    info = 'greeting-1.0.dist-info/'
+    wheel.writestr('greeting.py', 'VERSION = 1\n')
+    wheel.writestr(info + 'METADATA', 'Metadata-Version: 2.1\nName: greeting\nVersion: 1.0\n')
+    wheel.writestr(info + 'WHEEL', 'Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n')
+    wheel.writestr(info + 'RECORD', ''.join(f'{name},,\n' for name in [*wheel.namelist(), info + 'RECORD']))
+";
+        let made = std::process::Command::new("python3").args(["-c", script]).arg(&path).status();
+        assert!(made.expect("python3 runs").success());
+        format!("greeting @ file://{}", path.display())
+    }
+
+    async fn tries(installer: Installer) {
+        let interpreter = Interpreter::find(None).await.expect("a Python");
+        let folder = tempfile::tempdir().expect("a folder");
+        let (target, requirement) = (folder.path().join("target"), wheel(folder.path()));
+        let silent: Progress = Arc::new(|_| {});
+
+        installer.install(&interpreter, &[requirement], &target, true, &silent).await.expect("it installs");
+
+        assert!(target.join("greeting.py").is_file());
+        assert!(target.join("greeting-1.0.dist-info").is_dir(), "its distribution can be asked for its version");
+        let left: Vec<_> = std::fs::read_dir(folder.path()).expect("a folder").collect();
+        assert_eq!(left.len(), 2, "nothing else is left: {left:?}");
+    }
+
+    async fn brings(module: &str) -> bool {
+        let interpreter = Interpreter::find(None).await.expect("a Python");
+        let there = answers(interpreter.command().args(["-m", module, "--help"])).await;
+        if !there {
+            println!("NOT RUN: this Python has no {module}");
+        }
+        there
+    }
+
+    #[tokio::test]
+    async fn uv_installs_into_a_folder() {
+        match on_path(OsStr::new("uv")).into_iter().next() {
+            Some(uv) => tries(Installer::Uv(uv)).await,
+            None => println!("NOT RUN: uv is not on PATH"),
+        }
+    }
+
+    #[tokio::test]
+    async fn pip_installs_into_a_folder() {
+        if brings("pip").await {
+            tries(Installer::Pip).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn venv_brings_a_pip_that_installs_into_a_folder() {
+        if brings("ensurepip").await {
+            tries(Installer::Venv).await;
+        }
+    }
+}
