@@ -190,7 +190,9 @@ mod tests {
     fn a_message_nested_a_million_deep_costs_no_stack() {
         let deep = "[".repeat(1_000_000);
 
-        assert!(parse(format!(r#"{{"jsonrpc":"2.0","id":1,"method":"x","params":{deep}}}"#).as_bytes()).is_err());
+        assert!(
+            parse(format!(r#"{{"jsonrpc":"2.0","id":1,"method":"x","params":{deep}}}"#).as_bytes()).is_err()
+        );
     }
 
     proptest! {

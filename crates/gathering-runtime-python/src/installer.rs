@@ -40,7 +40,10 @@ impl fmt::Display for Installer {
 
 impl Installer {
     /// The configured `uv`, the one on `PATH` or beside the interpreter, or what the interpreter brings.
-    pub(crate) async fn find(configured: Option<&Path>, interpreter: &Interpreter) -> Result<Self, LoadError> {
+    pub(crate) async fn find(
+        configured: Option<&Path>,
+        interpreter: &Interpreter,
+    ) -> Result<Self, LoadError> {
         if let Some(program) = configured {
             return match answers(Command::new(program).arg("--version")).await {
                 true => Ok(Self::Uv(program.to_owned())),
@@ -75,7 +78,8 @@ impl Installer {
         progress: &Progress,
     ) -> Result<(), LoadError> {
         let refused = |said: String| {
-            let message = format!("its packages could not be installed ({}): {said}", requirements.join(", "));
+            let message =
+                format!("its packages could not be installed ({}): {said}", requirements.join(", "));
             Err(LoadError::new(LoadErrorKind::MissingDependency, message))
         };
         match self {
@@ -97,7 +101,8 @@ impl Installer {
                     Err(said) => refused(said),
                 }
             }
-            Self::Pip => match run(pip(interpreter.command(), requirements, target, offline), progress).await {
+            Self::Pip => match run(pip(interpreter.command(), requirements, target, offline), progress).await
+            {
                 Ok(()) => Ok(()),
                 Err(said) => refused(said),
             },
@@ -117,7 +122,9 @@ impl Installer {
                 let removed = tokio::fs::remove_dir_all(&venv).await;
                 match (installed, removed) {
                     (Err(said), _) => refused(said),
-                    (Ok(()), Err(error)) => refused(format!("{} could not be removed: {error}", venv.display())),
+                    (Ok(()), Err(error)) => {
+                        refused(format!("{} could not be removed: {error}", venv.display()))
+                    }
                     (Ok(()), Ok(())) => Ok(()),
                 }
             }
@@ -158,7 +165,8 @@ async fn run(mut command: Command, progress: &Progress) -> Result<(), String> {
     if status.success() {
         return Ok(());
     }
-    let lines: Vec<_> = told.iter().chain(&said).map(|line| line.trim()).filter(|line| !line.is_empty()).collect();
+    let lines: Vec<_> =
+        told.iter().chain(&said).map(|line| line.trim()).filter(|line| !line.is_empty()).collect();
     let last = lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n");
     Err(if last.is_empty() { format!("{program} ended with {status}") } else { last })
 }
@@ -241,7 +249,10 @@ with zipfile.ZipFile(sys.argv[1], 'w') as wheel:
         installer.install(&interpreter, &[requirement], &target, true, &silent).await.expect("it installs");
 
         assert!(target.join("greeting.py").is_file());
-        assert!(target.join("greeting-1.0.dist-info").is_dir(), "its distribution can be asked for its version");
+        assert!(
+            target.join("greeting-1.0.dist-info").is_dir(),
+            "its distribution can be asked for its version"
+        );
         let left: Vec<_> = std::fs::read_dir(folder.path()).expect("a folder").collect();
         assert_eq!(left.len(), 2, "nothing else is left: {left:?}");
     }

@@ -10,7 +10,8 @@ use tokio::process::Command;
 /// The oldest Python that plugins run on.
 const OLDEST: (u32, u32) = (3, 10);
 /// Looked for on `PATH`, in this order.
-const NAMES: [&str; 7] = ["python3", "python", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10"];
+const NAMES: [&str; 7] =
+    ["python3", "python", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10"];
 /// What an interpreter is asked of itself. `json` takes ten milliseconds to import, once.
 const QUESTION: &str = "import json, sys, sysconfig; print(json.dumps({
     'executable': getattr(sys, '_base_executable', '') or sys.executable, 'version': sys.version_info[:3], 'name': sys.implementation.name,
@@ -59,7 +60,9 @@ impl Interpreter {
         }
         let tried = if refused.is_empty() { "there is none".to_owned() } else { refused.join("; ") };
         let (major, minor) = OLDEST;
-        Err(failed(format!("no Python {major}.{minor} or newer was found on PATH ({tried}): install one, or set its path")))
+        Err(failed(format!(
+            "no Python {major}.{minor} or newer was found on PATH ({tried}): install one, or set its path"
+        )))
     }
 }
 
@@ -86,13 +89,17 @@ async fn ask(program: &Path) -> Result<Interpreter, String> {
         let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no reason given");
         return Err(format!("it ended with {} ({})", output.status, last.trim()));
     }
-    let said: Said = serde_json::from_slice(&output.stdout).map_err(|_| "it does not answer like Python".to_owned())?;
+    let said: Said =
+        serde_json::from_slice(&output.stdout).map_err(|_| "it does not answer like Python".to_owned())?;
     let (major, minor, patch) = said.version;
     if said.name != "cpython" {
         return Err(format!("it is {}, and plugins need CPython", said.name));
     }
     if (major, minor) < OLDEST {
-        return Err(format!("it is Python {major}.{minor}.{patch}, and plugins need {}.{} or newer", OLDEST.0, OLDEST.1));
+        return Err(format!(
+            "it is Python {major}.{minor}.{patch}, and plugins need {}.{} or newer",
+            OLDEST.0, OLDEST.1
+        ));
     }
     let tag = format!("{}-{major}.{minor}-{}", said.name, said.platform);
     Ok(Interpreter { program: said.executable, version: said.version, tag })

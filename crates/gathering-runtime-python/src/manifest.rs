@@ -1,7 +1,8 @@
 //! What a worker says of a plugin, checked: a manifest from a process that is not trusted.
 
 use gathering_core::{
-    CompetencyDefinition, FileHandlerDefinition, LoadError, LoadErrorKind, PluginManifest, PluginMetadata, ToolDefinition,
+    CompetencyDefinition, FileHandlerDefinition, LoadError, LoadErrorKind, PluginManifest, PluginMetadata,
+    ToolDefinition,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -37,8 +38,9 @@ fn definitions<D: DeserializeOwned>(kind: &str, said: Value) -> Result<Vec<D>, L
         .map(|definition| {
             let label = definition.get("name").or_else(|| definition.get("id"));
             let label: String = label.and_then(Value::as_str).unwrap_or_default().chars().take(64).collect();
-            serde_json::from_value(definition)
-                .map_err(|error| invalid(format!("the {kind} `{}` cannot be taken: {error}", label.escape_debug())))
+            serde_json::from_value(definition).map_err(|error| {
+                invalid(format!("the {kind} `{}` cannot be taken: {error}", label.escape_debug()))
+            })
         })
         .collect()
 }

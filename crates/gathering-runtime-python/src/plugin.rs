@@ -29,7 +29,8 @@ pub(crate) struct PythonPlugin {
 
 impl PythonPlugin {
     pub(crate) fn new(manifest: PluginManifest, pool: Arc<Pool>, max_output: usize) -> Self {
-        let with_context = manifest.tools.iter().filter(|tool| tool.requires_context).map(|tool| tool.name.clone());
+        let with_context =
+            manifest.tools.iter().filter(|tool| tool.requires_context).map(|tool| tool.name.clone());
         Self { with_context: with_context.collect(), manifest, pool, max_output }
     }
 
@@ -110,15 +111,18 @@ impl PythonPlugin {
             "invalid_arguments" if !errors.is_empty() => ToolError::InvalidArguments { tool, errors },
             "invalid_result" if !errors.is_empty() => ToolError::InvalidResult { tool, errors },
             "output_limit" => ToolError::OutputLimit { tool, limit: self.max_output },
-            code => self.protocol(format!("it refused the call with the unknown code `{}`", code.escape_debug())),
+            code => {
+                self.protocol(format!("it refused the call with the unknown code `{}`", code.escape_debug()))
+            }
         }
     }
 
     fn lost(&self, tool: &ToolName, failure: Failure) -> ToolError {
         match failure {
-            Failure::Exited(ended) => {
-                ToolError::WorkerExited { plugin: self.manifest.metadata.id.clone(), reason: ended.to_string() }
-            }
+            Failure::Exited(ended) => ToolError::WorkerExited {
+                plugin: self.manifest.metadata.id.clone(),
+                reason: ended.to_string(),
+            },
             Failure::Protocol(reason) => self.protocol(reason),
             Failure::TooMuch => ToolError::OutputLimit { tool: tool.clone(), limit: self.max_output },
         }
@@ -149,7 +153,11 @@ impl Plugin for PythonPlugin {
         &self.manifest
     }
 
-    fn call<'a>(&'a self, call: ToolCall, cx: &'a CallContext) -> BoxFuture<'a, Result<ToolOutput, ToolError>> {
+    fn call<'a>(
+        &'a self,
+        call: ToolCall,
+        cx: &'a CallContext,
+    ) -> BoxFuture<'a, Result<ToolOutput, ToolError>> {
         Box::pin(async move {
             match self.pool.returning(cx) {
                 Some((returning, parent)) => self.call_back(call, cx, returning, parent).await,
@@ -180,7 +188,10 @@ impl Plugin for PythonPlugin {
             let Some(mut lease) = self.pool.try_lease() else {
                 // Its own check would have to wait for the calls, and a plugin at work is not ill.
                 let note = "every worker has work or is being started, so its own check was not run";
-                return Health { status: HealthStatus::Healthy, details: object(json!({"busy": true, "note": note})) };
+                return Health {
+                    status: HealthStatus::Healthy,
+                    details: object(json!({"busy": true, "note": note})),
+                };
             };
             match ask(&mut lease, "health").await {
                 Ok(said) => read_health(said),
@@ -255,7 +266,8 @@ fn read_health(said: Value) -> Health {
         Some("degraded") => HealthStatus::Degraded,
         Some("unhealthy" | "error") => HealthStatus::Unhealthy,
         other => {
-            let shown = other.map_or_else(|| "no `status`".to_owned(), |word| format!("the status `{word:.64}`"));
+            let shown =
+                other.map_or_else(|| "no `status`".to_owned(), |word| format!("the status `{word:.64}`"));
             let expected = "expected `healthy`, `degraded` or `unhealthy`";
             return Health::unhealthy(format!("health_check() returned {shown}: {expected}"));
         }

@@ -70,18 +70,16 @@ impl Pool {
         while let Some(worker) = idle.pop() {
             match worker.process.ended() {
                 None => return Some(worker),
-                Some(ended) => tracing::warn!(plugin = %self.starter.label, "an idle worker had ended ({ended})"),
+                Some(ended) => {
+                    tracing::warn!(plugin = %self.starter.label, "an idle worker had ended ({ended})")
+                }
             }
         }
         None
     }
 
     /// Notes that a root call is served by the worker behind `returning`, until the guard is dropped.
-    pub(crate) fn serve(
-        &self,
-        call: CallId,
-        returning: mpsc::UnboundedSender<ReturningCall>,
-    ) -> Serving<'_> {
+    pub(crate) fn serve(&self, call: CallId, returning: mpsc::UnboundedSender<ReturningCall>) -> Serving<'_> {
         lock(&self.serving).insert(call, returning);
         Serving { pool: self, call }
     }
@@ -93,7 +91,8 @@ impl Pool {
             |outer: &&CallContext| outer.instance() == cx.instance() && outer.plugin() == cx.plugin();
         let origin = cx.chain().skip(1).find(of_this_plugin)?;
         let serving = lock(&self.serving);
-        let sender = cx.chain().skip(1).filter(of_this_plugin).find_map(|outer| serving.get(&outer.call_id()))?;
+        let sender =
+            cx.chain().skip(1).filter(of_this_plugin).find_map(|outer| serving.get(&outer.call_id()))?;
         Some((sender.clone(), origin.branch()))
     }
 
@@ -110,7 +109,12 @@ impl Pool {
         let mut leases = Vec::new();
         while let Some(worker) = self.take_idle() {
             let permit = others.split(1).expect("there is a permit for each worker");
-            leases.push(Lease { pool: self.clone(), worker: Some(worker), permit: Some(permit), intact: true });
+            leases.push(Lease {
+                pool: self.clone(),
+                worker: Some(worker),
+                permit: Some(permit),
+                intact: true,
+            });
         }
         AllLeases { leases, _others: others }
     }

@@ -72,7 +72,8 @@ impl Process {
         let to = child.stdin.take().expect("it is piped").into_owned_fd()?;
         let from = child.stdout.take().expect("it is piped").into_owned_fd()?;
         let prints = child.stderr.take().expect("it is piped").into_owned_fd()?;
-        let pipes = Pipes { to: pipe::Sender::from_owned_fd(to)?, from: pipe::Receiver::from_owned_fd(from)? };
+        let pipes =
+            Pipes { to: pipe::Sender::from_owned_fd(to)?, from: pipe::Receiver::from_owned_fd(from)? };
         let (tell, ended) = watch::channel(None);
         let kill = Arc::new(Notify::new());
         tokio::spawn(copy_prints(pipe::Receiver::from_owned_fd(prints)?, around.log, ended.clone()));

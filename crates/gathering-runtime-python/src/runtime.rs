@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use gathering_core::{
-    BoxFuture, LoadError, LoadErrorKind, LoadRequest, Plugin, PluginId, PluginManifest, PluginMetadata, PluginSource,
-    Progress, Runtime,
+    BoxFuture, LoadError, LoadErrorKind, LoadRequest, Plugin, PluginId, PluginManifest, PluginMetadata,
+    PluginSource, Progress, Runtime,
 };
 use serde_json::Value;
 use tokio::sync::OnceCell;
@@ -93,7 +93,8 @@ impl PythonRuntime {
             let data_dir = self.config.data_dir.clone();
             let installed = tokio::task::spawn_blocking(move || sdk::install(&data_dir)).await;
             installed.map_err(io::Error::other).flatten().map_err(|error| {
-                let message = format!("the SDK cannot be written to {}: {error}", self.config.data_dir.display());
+                let message =
+                    format!("the SDK cannot be written to {}: {error}", self.config.data_dir.display());
                 LoadError::new(LoadErrorKind::RuntimeFailed, message)
             })
         };
@@ -126,7 +127,11 @@ impl PythonRuntime {
     ///
     /// Which packages a plugin needs may be known only when it was run, and it may need them to be run. So it is run
     /// with what is known; then the file is read without running it; and what that tells is installed.
-    async fn import(&self, prepared: &mut Prepared, progress: &Progress) -> Result<(Worker, Described), LoadError> {
+    async fn import(
+        &self,
+        prepared: &mut Prepared,
+        progress: &Progress,
+    ) -> Result<(Worker, Described), LoadError> {
         for _ in 0..MAX_ROUNDS {
             let Prepared { starter, requirements } = &mut *prepared;
             if !requirements.is_empty() {
@@ -155,11 +160,16 @@ impl PythonRuntime {
                 Err(error) => return Err(error),
             }
         }
-        let message = format!("it asked for other packages each of {MAX_ROUNDS} times that it was asked what it needs");
+        let message =
+            format!("it asked for other packages each of {MAX_ROUNDS} times that it was asked what it needs");
         Err(LoadError::new(LoadErrorKind::InvalidPlugin, message))
     }
 
-    async fn describe_file(&self, source: &PluginSource, deadline: Instant) -> Result<PluginManifest, LoadError> {
+    async fn describe_file(
+        &self,
+        source: &PluginSource,
+        deadline: Instant,
+    ) -> Result<PluginManifest, LoadError> {
         let number = self.described.fetch_add(1, Ordering::Relaxed);
         let home = Scratch(self.config.data_dir.join("scratch").join(format!(".describe-{number}")));
         let wanted = Wanted {
@@ -185,7 +195,10 @@ impl PythonRuntime {
     }
 
     /// What the plugin says of itself as far as that can be learnt without installing anything.
-    async fn describe_without_packages(&self, prepared: &mut Prepared) -> Result<Option<PluginMetadata>, LoadError> {
+    async fn describe_without_packages(
+        &self,
+        prepared: &mut Prepared,
+    ) -> Result<Option<PluginMetadata>, LoadError> {
         let Prepared { starter, requirements } = prepared;
         if !requirements.is_empty() {
             starter.site_packages.extend(self.environments.existing(requirements, &starter.interpreter));
@@ -295,8 +308,9 @@ fn undeclared(error: LoadError) -> LoadError {
 fn check_python(wanted: Option<&str>, interpreter: &Interpreter) -> Result<(), LoadError> {
     let Some(wanted) = wanted else { return Ok(()) };
     let invalid = |message| LoadError::new(LoadErrorKind::InvalidPlugin, message);
-    let specifiers = pep440_rs::VersionSpecifiers::from_str(wanted)
-        .map_err(|_| invalid(format!("`requires-python` is `{wanted:.80}`: expected versions such as `>=3.11`")))?;
+    let specifiers = pep440_rs::VersionSpecifiers::from_str(wanted).map_err(|_| {
+        invalid(format!("`requires-python` is `{wanted:.80}`: expected versions such as `>=3.11`"))
+    })?;
     let (major, minor, patch) = interpreter.version;
     let version = pep440_rs::Version::new([major, minor, patch].map(u64::from));
     if specifiers.contains(&version) {

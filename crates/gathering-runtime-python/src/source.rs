@@ -88,7 +88,8 @@ fn path_of(source: &PluginSource) -> Result<&Path, LoadError> {
     match source.path() {
         Some(path) if recognises(path) => Ok(path),
         Some(path) => {
-            let message = format!("{} is neither a Python file nor a package with an `__init__.py`", path.display());
+            let message =
+                format!("{} is neither a Python file nor a package with an `__init__.py`", path.display());
             Err(LoadError::new(LoadErrorKind::NotFound, message))
         }
         None => Err(LoadError::new(LoadErrorKind::NotFound, format!("{source} is no Python file"))),
@@ -239,7 +240,8 @@ mod tests {
         assert!(!recognises(&folder.path().join("data")));
         assert!(!recognises(&folder.path().join("notes.txt")));
         assert!(!recognises(&folder.path().join("missing.py")));
-        let error = fingerprint(&PluginSource::Path(folder.path().join("missing.py"))).expect_err("nothing there");
+        let error =
+            fingerprint(&PluginSource::Path(folder.path().join("missing.py"))).expect_err("nothing there");
         assert_eq!(error.kind, LoadErrorKind::NotFound);
     }
 

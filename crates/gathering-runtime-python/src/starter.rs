@@ -85,7 +85,8 @@ impl Starter {
             Value::Null => None,
             metadata => Some(manifest::metadata(metadata)?),
         };
-        let python_dependencies = serde_json::from_value(said["python_dependencies"].take()).unwrap_or_default();
+        let python_dependencies =
+            serde_json::from_value(said["python_dependencies"].take()).unwrap_or_default();
         Ok(Scanned { metadata, python_dependencies })
     }
 

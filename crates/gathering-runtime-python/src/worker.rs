@@ -139,20 +139,23 @@ impl Worker {
     ) -> Result<Reply, Failure> {
         loop {
             while let Some(line) = self.incoming.next_line(limit)? {
-                let (answered, reply) = match frame::parse(&self.incoming.bytes[line]).map_err(Failure::Protocol)? {
-                    Frame::Result { id: answered, text } => (answered, json::parse(text).into()),
-                    Frame::Error { id: answered, refusal } => (answered, Reply::Refused(refusal)),
-                    Frame::Request { id: asked, method, params } => {
-                        let nested = nested.get_or_insert_default();
-                        nested.ask(asked, &method, params, id, cx, &mut self.outgoing)?;
-                        continue;
-                    }
-                };
+                let (answered, reply) =
+                    match frame::parse(&self.incoming.bytes[line]).map_err(Failure::Protocol)? {
+                        Frame::Result { id: answered, text } => (answered, json::parse(text).into()),
+                        Frame::Error { id: answered, refusal } => (answered, Reply::Refused(refusal)),
+                        Frame::Request { id: asked, method, params } => {
+                            let nested = nested.get_or_insert_default();
+                            nested.ask(asked, &method, params, id, cx, &mut self.outgoing)?;
+                            continue;
+                        }
+                    };
                 if answered == id {
                     return Ok(reply);
                 }
                 if answered >= self.next_id {
-                    return Err(Failure::Protocol(format!("it answered the request {answered}, which was never made")));
+                    return Err(Failure::Protocol(format!(
+                        "it answered the request {answered}, which was never made"
+                    )));
                 }
                 // An answer that nobody waits for belongs to a call that was given up.
                 if let Some(nested) = nested {
@@ -241,7 +244,9 @@ impl Incoming {
         match from.try_read_buf(&mut self.bytes) {
             Ok(0) => Err(gone(io::ErrorKind::UnexpectedEof.into())),
             Ok(_) => Ok(()),
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(()),
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+                Ok(())
+            }
             Err(error) => Err(gone(error)),
         }
     }
@@ -257,7 +262,8 @@ struct Outgoing {
 impl Outgoing {
     fn request(&mut self, id: u64, method: &str, params: &[u8]) {
         self.bytes.reserve(64 + params.len());
-        write!(self.bytes, r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":"#).expect("memory takes it");
+        write!(self.bytes, r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":"#)
+            .expect("memory takes it");
         self.bytes.extend_from_slice(params);
         self.bytes.extend_from_slice(b"}\n");
     }

@@ -53,7 +53,10 @@ async fn each_broken_file_is_reported_with_its_error_and_hides_no_other() {
     host.write("raises.py", "raise ValueError('not today')\n");
     host.write("nothing.py", "x = 1\n");
     host.write("twice.py", &(plugin("one", "") + &plugin("two", "").replace("ThePlugin", "Other")));
-    host.write("unfinished.py", "from gathering.plugins import Plugin\nclass Unfinished(Plugin):\n    pass\n");
+    host.write(
+        "unfinished.py",
+        "from gathering.plugins import Plugin\nclass Unfinished(Plugin):\n    pass\n",
+    );
     host.write("exits.py", "import sys\nsys.exit(3)\n");
     host.write("dies.py", "import os\nos._exit(7)\n");
     host.write("bad_id.py", &plugin("not a name", ""));
@@ -67,19 +70,27 @@ async fn each_broken_file_is_reported_with_its_error_and_hides_no_other() {
     let errors: Vec<_> = found
         .errors
         .iter()
-        .map(|error| (error.path.file_name().unwrap_or_default().to_str().unwrap_or_default(), error.message.as_str()))
+        .map(|error| {
+            (error.path.file_name().unwrap_or_default().to_str().unwrap_or_default(), error.message.as_str())
+        })
         .collect();
     for (file, message) in [
         ("syntax.py", "syntax.py, line 1: SyntaxError: invalid syntax"),
         ("raises.py", "ValueError: not today"),
         ("nothing.py", "it defines no subclass of gathering.plugins.Plugin, and no `plugin_class`"),
-        ("twice.py", "it defines several Plugin subclasses (`ThePlugin`, `Other`): say which with `plugin_class = ...`"),
+        (
+            "twice.py",
+            "it defines several Plugin subclasses (`ThePlugin`, `Other`): say which with `plugin_class = ...`",
+        ),
         ("unfinished.py", "`Unfinished` is not complete: it must define metadata"),
         ("exits.py", "it called sys.exit(3) while it was loaded"),
         ("dies.py", "its process ended (exit code 7)"),
         ("bad_id.py", "`not a name` is not a plugin id"),
         ("binary.py", "source code string cannot contain null bytes"),
-        ("needs.py", "ModuleNotFoundError: No module named 'a_package_that_is_not_here'; if it is a package, name it"),
+        (
+            "needs.py",
+            "ModuleNotFoundError: No module named 'a_package_that_is_not_here'; if it is a package, name it",
+        ),
     ] {
         let said = errors.iter().find(|(name, _)| *name == file).map(|(_, said)| *said);
         assert!(said.is_some_and(|said| said.contains(message)), "{file}: {said:?}");
@@ -131,6 +142,7 @@ async fn a_file_that_never_ends_to_import_is_given_up() {
     let found = impatient.discover(Some(&host.plugins())).await.expect("the folder can be read");
 
     assert!(found.errors[0].message.contains("it was not ready after"), "{:?}", found.errors);
-    let left: Vec<_> = std::fs::read_dir(host.folder.path().join("data/scratch")).expect("a folder").collect();
+    let left: Vec<_> =
+        std::fs::read_dir(host.folder.path().join("data/scratch")).expect("a folder").collect();
     assert!(left.is_empty(), "nothing is left of it: {left:?}");
 }

@@ -171,14 +171,12 @@ async fn an_edit_takes_effect_with_reload_even_within_the_same_second() {
     let host = PythonHost::new();
     host.write("mod/__init__.py", "from .inner import ThePlugin\nplugin_class = ThePlugin\n");
     let inner = host.write("mod/inner.py", &plugin("edited", "def tool_say(self):\n    return 0"));
-    host.host
-        .add(PluginSource::Path(host.plugins().join("mod")))
-        .await
-        .expect("it describes itself");
+    host.host.add(PluginSource::Path(host.plugins().join("mod"))).await.expect("it describes itself");
     host.enable_known("edited").await;
 
     for n in 1..=3 {
-        std::fs::write(&inner, plugin("edited", &format!("def tool_say(self):\n    return {n}"))).expect("written");
+        std::fs::write(&inner, plugin("edited", &format!("def tool_say(self):\n    return {n}")))
+            .expect("written");
         host.reload("edited", None).await.expect("it reloads");
         assert_eq!(host.call("say", json!({})).await, Ok(json!(n)));
     }

@@ -119,8 +119,9 @@ async fn a_worker_that_exits_fails_its_call_with_its_exit_code() {
         let error = host.call(tool, arguments).await.expect_err("no answer");
 
         assert_eq!(error.code(), "worker_exited");
-        let expected =
-            format!("the worker of the plugin `bad` ended during the call ({reason}); the next call gets a new one");
+        let expected = format!(
+            "the worker of the plugin `bad` ended during the call ({reason}); the next call gets a new one"
+        );
         assert_eq!(error.to_string(), expected);
         works_on(&host).await;
     }
@@ -256,5 +257,8 @@ async fn a_plugin_that_cannot_be_started_again_says_why() {
     let error = host.call("die", json!({})).await.expect_err("it does not start again");
 
     assert_eq!(error.code(), "worker_exited");
-    assert!(error.to_string().contains("another could not be started: RuntimeError: the disk is on fire"), "{error}");
+    assert!(
+        error.to_string().contains("another could not be started: RuntimeError: the disk is on fire"),
+        "{error}"
+    );
 }

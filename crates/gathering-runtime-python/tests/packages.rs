@@ -65,7 +65,10 @@ async fn what_the_metadata_names_is_installed_once_and_shared() {
             progress.push(message.clone());
         }
     }
-    assert!(progress.first().is_some_and(|first| first.starts_with("installing greeting @ file://")), "{progress:?}");
+    assert!(
+        progress.first().is_some_and(|first| first.starts_with("installing greeting @ file://")),
+        "{progress:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,7 +76,8 @@ async fn a_pep_723_block_is_installed_before_the_plugin_is_run() {
     let host = PythonHost::new();
     let requirement = requirement(&wheel(host.folder.path(), "2.0.0"));
     let text = plugin("scripted", "def tool_greet(self):\n    return greeting.VERSION");
-    let block = format!("# /// script\n# requires-python = \">=3.8\"\n# dependencies = [{requirement:?}]\n# ///\n");
+    let block =
+        format!("# /// script\n# requires-python = \">=3.8\"\n# dependencies = [{requirement:?}]\n# ///\n");
     host.write("scripted.py", &format!("{block}import greeting\n{text}"));
 
     host.discover(Some(&host.plugins())).await.expect("the folder can be read");
@@ -119,7 +123,10 @@ async fn what_was_installed_before_needs_no_installer() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_python_that_is_too_old_for_the_plugin_is_refused() {
     let host = PythonHost::new();
-    host.write("future.py", &format!("# /// script\n# requires-python = \">=4\"\n# ///\n{}", plugin("future", "")));
+    host.write(
+        "future.py",
+        &format!("# /// script\n# requires-python = \">=4\"\n# ///\n{}", plugin("future", "")),
+    );
 
     let found = host.discover(Some(&host.plugins())).await.expect("the folder can be read");
 

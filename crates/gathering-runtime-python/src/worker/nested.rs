@@ -70,10 +70,13 @@ impl Nested {
         match method {
             "execute" => self.answers.push(Box::pin(async move {
                 let outcome = cx.services().call_tool(&cx, &params.tool, params.arguments).await;
-                (asked, match outcome {
-                    Ok(output) => result(asked, &output.value),
-                    Err(error) => failed(asked, &error),
-                })
+                (
+                    asked,
+                    match outcome {
+                        Ok(output) => result(asked, &output.value),
+                        Err(error) => failed(asked, &error),
+                    },
+                )
             })),
             "find_tool" => {
                 let found = cx.services().find_tool(&cx, &params.tool);
@@ -134,7 +137,9 @@ fn result(id: u64, value: &impl serde::Serialize) -> Vec<u8> {
 
 fn failed(id: u64, error: &ToolError) -> Vec<u8> {
     let errors = match error {
-        ToolError::InvalidArguments { errors, .. } | ToolError::InvalidResult { errors, .. } => errors.as_slice(),
+        ToolError::InvalidArguments { errors, .. } | ToolError::InvalidResult { errors, .. } => {
+            errors.as_slice()
+        }
         _ => &[],
     };
     refused(id, &error.to_string(), json!({"code": error.code(), "errors": errors}))

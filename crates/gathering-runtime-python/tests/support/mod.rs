@@ -76,7 +76,12 @@ impl PythonHost {
         self.call_for(tool, arguments, Duration::from_secs(20)).await
     }
 
-    pub(crate) async fn call_for(&self, tool: &str, arguments: Value, limit: Duration) -> Result<Value, ToolError> {
+    pub(crate) async fn call_for(
+        &self,
+        tool: &str,
+        arguments: Value,
+        limit: Duration,
+    ) -> Result<Value, ToolError> {
         self.call_as(Caller::Operator, tool, arguments, limit).await
     }
 
