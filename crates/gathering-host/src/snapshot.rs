@@ -220,7 +220,7 @@ fn remove_all<D: Definition>(table: &mut Table<D>, plugin: &PluginId) -> HashMap
     let items = table.list_by(Index::Plugin, plugin.as_str());
     items
         .iter()
-        .filter_map(|item| table.remove(item.name()).map(|place| (item.name().into(), place)))
+        .filter_map(|item| table.take(item.name()).map(|(item, place)| (item.name().into(), place)))
         .collect()
 }
 
@@ -233,7 +233,7 @@ fn add<D: Definition + PluginOwned>(
     let name = item.name().to_owned();
     let added = match place {
         Some(place) => table.insert_at(*place, item),
-        None => table.insert(item),
+        None => table.register(item),
     };
     added.map_err(|Taken { holder }| PluginError::AlreadyRegistered {
         id: id.clone(),

@@ -114,7 +114,7 @@ impl<D: Definition> Table<D> {
     }
 
     /// Adds `item` as the last one, unless its name is taken.
-    pub(crate) fn insert(&mut self, item: Arc<D>) -> Result<(), Taken<D>> {
+    pub fn register(&mut self, item: Arc<D>) -> Result<(), Taken<D>> {
         let place = self.next;
         self.insert_at(place, item)?;
         self.next += 1;
@@ -141,16 +141,20 @@ impl<D: Definition> Table<D> {
 
     /// Puts `item` where the one of its name stands, or last if there is none.
     pub(crate) fn put(&mut self, item: Arc<D>) {
-        let place = self.remove(item.name());
-        let inserted = match place {
-            Some(place) => self.insert_at(place, item),
-            None => self.insert(item),
+        let inserted = match self.take(item.name()) {
+            Some((_, place)) => self.insert_at(place, item),
+            None => self.register(item),
         };
         debug_assert!(inserted.is_ok(), "the name was just made free");
     }
 
-    /// Removes the one of this name and returns the place it had.
-    pub(crate) fn remove(&mut self, name: &str) -> Option<u64> {
+    /// Removes the one whose name differs from `name` at most in case, and returns it.
+    pub fn unregister(&mut self, name: &str) -> Option<Arc<D>> {
+        self.take(name).map(|(item, _)| item)
+    }
+
+    /// Removes the one of this name and says where it stood.
+    pub(crate) fn take(&mut self, name: &str) -> Option<(Arc<D>, u64)> {
         let (ByName(item), place) = self.places.remove_with_key(&Folded(name))?;
         self.all.remove(place);
         item.index(&mut |index, key| {
@@ -163,7 +167,7 @@ impl<D: Definition> Table<D> {
                 self.buckets.remove(&key);
             }
         });
-        Some(place)
+        Some((item, place))
     }
 }
 
@@ -406,22 +410,22 @@ mod tests {
     #[test]
     fn a_name_is_found_by_its_exact_spelling_and_held_in_every_other() {
         let mut table = Table::default();
-        table.insert(thing("Read", "io")).expect("free");
+        table.register(thing("Read", "io")).expect("free");
 
         assert!(table.get("Read").is_some());
         assert!(table.get("read").is_none());
-        assert_eq!(table.insert(thing("rEAD", "io")).expect_err("taken").holder.name, "Read");
+        assert_eq!(table.register(thing("rEAD", "io")).expect_err("taken").holder.name, "Read");
     }
 
     #[test]
     fn lists_keep_the_order_of_registration_and_a_copy_is_not_disturbed() {
         let mut table = Table::default();
         for name in ["c", "a", "b"] {
-            table.insert(thing(name, "x")).expect("free");
+            table.register(thing(name, "x")).expect("free");
         }
         let before = table.clone();
 
-        table.remove("a");
+        table.unregister("a");
 
         assert_eq!(names(&table.list()), ["c", "b"]);
         assert_eq!(names(&before.list()), ["c", "a", "b"]);
@@ -432,7 +436,7 @@ mod tests {
     fn a_replaced_definition_keeps_its_place() {
         let mut table = Table::default();
         for name in ["a", "b", "c"] {
-            table.insert(thing(name, "x")).expect("free");
+            table.register(thing(name, "x")).expect("free");
         }
 
         table.put(thing("b", "y"));
@@ -444,7 +448,7 @@ mod tests {
     #[test]
     fn a_list_is_built_once_for_all_readers() {
         let mut table = Table::default();
-        table.insert(thing("a", "x")).expect("free");
+        table.register(thing("a", "x")).expect("free");
 
         assert!(Arc::ptr_eq(&table.list(), &table.clone().list()));
     }
@@ -466,13 +470,13 @@ mod tests {
                 let (name, group) = (format!("n{name}"), groups[usize::from(group)]);
                 let held = model.iter().find(|(_, (n, _))| *n == name).map(|(k, _)| *k);
                 if insert {
-                    let inserted = table.insert(thing(&name, group)).is_ok();
-                    prop_assert_eq!(inserted, held.is_none());
-                    if inserted {
+                    let registered = table.register(thing(&name, group)).is_ok();
+                    prop_assert_eq!(registered, held.is_none());
+                    if registered {
                         model.insert(at, (name, group));
                     }
                 } else {
-                    prop_assert_eq!(table.remove(&name).is_some(), held.is_some());
+                    prop_assert_eq!(table.unregister(&name).is_some(), held.is_some());
                     held.map(|k| model.remove(&k));
                 }
                 prop_assert_eq!(names(&table.list()), model.values().map(|(n, _)| n.clone()).collect::<Vec<_>>());

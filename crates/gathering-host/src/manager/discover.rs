@@ -302,7 +302,7 @@ impl Inner {
         self.change(|next, changes| {
             for id in vanished {
                 if next.plugins.get(id.as_str()).is_some_and(|entry| !entry.is_registered()) {
-                    next.plugins.remove(id.as_str());
+                    next.plugins.unregister(id.as_str());
                     changes.push(Change::RemovePlugin(id));
                 }
             }
