@@ -1,1 +1,11 @@
-//! The built-in plugins of GatheRing and the runtime that runs them.
+//! The built-in plugins of GatheRing, and the runtime that runs plugins written in Rust.
+//!
+//! A plugin of your own is a [`Builtin`]: what it says of itself, and a function that makes it from its configuration.
+//! [`NativePlugin`] turns plain Rust functions into tools; see there for an example.
+
+mod builtin;
+mod core;
+mod native;
+
+pub use builtin::all;
+pub use native::{Builtin, Cancel, Failure, NativePlugin, NativeRuntime};

@@ -1,0 +1,81 @@
+//! The competencies of the core plugin: what an agent has to hold to use the tools that every GatheRing has.
+
+use serde_json::{Value, json};
+
+/// They require one another only where one contains the other: whoever holds a competency may use the tools of those
+/// that it builds on.
+pub(super) fn definitions() -> Value {
+    json!([
+        {
+            "id": "file_management",
+            "name": "File Management",
+            "description": "Reading, writing and listing files inside the folder that the operator chose",
+            "category": "utility",
+            "level": "novice",
+            "capabilities": ["Read text files in any encoding", "Write files atomically", "List folders"],
+            "tools_enabled": ["read_file", "write_file", "list_directory"],
+        },
+        {
+            "id": "git",
+            "name": "Version Control (Git)",
+            "description": "Looking at the state and the changes of Git repositories",
+            "category": "programming",
+            "capabilities": ["See what has changed", "Read diffs", "Tell staged from unstaged changes"],
+            "tools_enabled": ["git_status", "git_diff"],
+        },
+        {
+            "id": "shell",
+            "name": "Shell Commands",
+            "description": "Running commands and reading their output",
+            "category": "devops",
+            "level": "advanced",
+            "capabilities": ["Run programs", "Combine them", "Read exit codes and output"],
+        },
+        {
+            "id": "python",
+            "name": "Python Programming",
+            "description": "Python development, testing, packaging",
+            "category": "programming",
+            "capabilities": ["Write and read Python", "Run Python code", "Package it"],
+        },
+        {
+            "id": "javascript",
+            "name": "JavaScript Programming",
+            "description": "JavaScript and TypeScript development, testing, packaging",
+            "category": "programming",
+            "capabilities": ["Write and read JavaScript and TypeScript", "Use npm packages"],
+        },
+        {
+            "id": "mathematics",
+            "name": "Mathematics",
+            "description": "Arithmetic, algebra and elementary functions",
+            "category": "scientific_computing",
+            "level": "novice",
+            "capabilities": ["Compute with exact integers and floats", "Compute percentages"],
+            "tools_enabled": ["calculate"],
+        },
+        {
+            "id": "language_models",
+            "name": "Language Models",
+            "description": "Asking language models, and judging what they answer",
+            "category": "nlp",
+            "capabilities": ["Write prompts", "Choose a model", "Check answers"],
+        },
+        {
+            "id": "testing",
+            "name": "Software Testing",
+            "description": "Writing tests, running them, and reading what they say",
+            "category": "programming",
+            "capabilities": ["Write unit and integration tests", "Find the cause of a failure"],
+        },
+        {
+            "id": "plugin_authoring",
+            "name": "Plugin Authoring",
+            "description": "Writing plugins for GatheRing in Python",
+            "category": "programming",
+            "level": "advanced",
+            "prerequisites": ["python"],
+            "capabilities": ["Describe tools with schemas", "Write, load and repair plugins"],
+        },
+    ])
+}
