@@ -1,1 +1,20 @@
 //! GatheRing for Rust: configuration and assembly of the tool runtime for AI agents.
+//!
+//! [`GatheRing::open`] is the beginning: it opens a data directory, brings back the plugins that were there, and gives a
+//! [`Host`] that knows every runtime.
+
+mod assemble;
+pub mod config;
+mod data_dir;
+mod error;
+mod watch;
+
+pub use assemble::GatheRing;
+pub use config::Config;
+pub use data_dir::{DataDir, Lock, ServerInfo};
+pub use error::StartError;
+pub use gathering_core::*;
+pub use gathering_host::*;
+pub use gathering_plugins::{Builtin, Cancel, Failure, NativePlugin};
+pub use gathering_runtime_python::{InterpreterInfo, PythonRuntime};
+pub use gathering_store::OpenError;

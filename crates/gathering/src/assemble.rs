@@ -1,0 +1,229 @@
+//! Putting a GatheRing together: the data directory, the store, the runtimes, and the plugins that were there before.
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use gathering_core::{PluginId, PluginSource, PluginStatus};
+use gathering_host::{Dependencies, Host, Limits, Restored};
+use gathering_plugins::{Builtin, NativeRuntime};
+use gathering_runtime_python::{PythonConfig, PythonRuntime};
+use gathering_store::SqliteStore;
+
+use crate::config::Config;
+use crate::data_dir::{DataDir, Lock, ServerInfo, default_path};
+use crate::error::StartError;
+use crate::watch::Watch;
+
+/// A host with every runtime, the built-in plugins, and its state in a data directory. Cloning gives the same one.
+///
+/// ```no_run
+/// use gathering::{CallOptions, Caller, Config, GatheRing};
+///
+/// # async fn example() -> Result<(), gathering::StartError> {
+/// let gathering = GatheRing::open(Config::default()).await?;
+/// let arguments = serde_json::Map::from_iter([("expression".to_owned(), "6 * 7".into())]);
+/// let report = gathering.host().execute(Caller::Operator, "calculate", arguments, CallOptions::default()).await;
+/// println!("{:?}", report.outcome);
+/// gathering.shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct GatheRing {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    host: Host,
+    config: Config,
+    data_dir: DataDir,
+    python: Arc<PythonRuntime>,
+    problems: Vec<String>,
+    held: Mutex<Held>,
+}
+
+/// What is given up at the end.
+struct Held {
+    lock: Option<Lock>,
+    watch: Option<Watch>,
+    is_announced: bool,
+}
+
+impl GatheRing {
+    /// Opens the data directory, brings back the plugins that were there, looks for new ones, and loads and enables
+    /// those that `plugins.enable` names.
+    ///
+    /// A plugin that fails is told by [`GatheRing::problems`] and keeps nothing else from starting. No plugin's code is
+    /// run whose file has not changed since it was described last. Refused while another process has the data
+    /// directory.
+    pub async fn open(config: Config) -> Result<Self, StartError> {
+        Self::open_with(config, []).await
+    }
+
+    /// The same, with plugins of the caller's own that are written in Rust, beside the built-in ones.
+    pub async fn open_with(
+        config: Config,
+        plugins: impl IntoIterator<Item = Builtin>,
+    ) -> Result<Self, StartError> {
+        let place =
+            config.data_dir.clone().or_else(|| default_path(|name| std::env::var_os(name).map(Into::into)));
+        let data_dir = DataDir::new(place.ok_or(StartError::NoDataDir)?);
+        data_dir.create()?;
+        let lock = data_dir.lock()?;
+        let store = Arc::new(SqliteStore::open(data_dir.state())?);
+        let native = Arc::new(NativeRuntime::new(gathering_plugins::all().into_iter().chain(plugins)));
+        let python = Arc::new(PythonRuntime::new(PythonConfig {
+            interpreter: config.python.interpreter.clone(),
+            uv: config.python.uv.clone(),
+            offline: config.python.offline,
+            data_dir: data_dir.path().to_owned(),
+            max_output: config.limits.max_output,
+            max_log: config.python.max_log,
+        }));
+        let mut builder = Host::builder()
+            .runtime(native.clone())
+            .runtime(python.clone())
+            .store(store)
+            .limits(Limits::from(&config.limits))
+            .directory(data_dir.plugins());
+        for directory in &config.plugins.directories {
+            builder = builder.directory(std::path::absolute(directory).unwrap_or_else(|_| directory.clone()));
+        }
+        for (id, configuration) in &config.plugins.config {
+            let id = plugin_id(id, || format!("plugins.config.{id}"))?;
+            builder = builder.configure(&id, configuration.clone().into());
+        }
+        let host = builder.build();
+        let mut problems = bring_back(&host, &config, native.sources()).await?;
+        let watch = if config.plugins.watch {
+            let (watch, unwatched) = Watch::start(host.clone());
+            problems.extend(unwatched);
+            Some(watch)
+        } else {
+            None
+        };
+        let held = Mutex::new(Held { lock: Some(lock), watch, is_announced: false });
+        Ok(Self { inner: Arc::new(Inner { host, config, data_dir, python, problems, held }) })
+    }
+
+    /// The registries, the plugin manager and the call path.
+    pub fn host(&self) -> &Host {
+        &self.inner.host
+    }
+
+    /// The configuration it was opened with.
+    pub fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
+    /// Where it keeps what it has to keep.
+    pub fn data_dir(&self) -> &DataDir {
+        &self.inner.data_dir
+    }
+
+    /// What runs Python plugins.
+    pub fn python(&self) -> &PythonRuntime {
+        &self.inner.python
+    }
+
+    /// What went wrong at the start and kept nothing else from starting, a sentence each.
+    pub fn problems(&self) -> &[String] {
+        &self.inner.problems
+    }
+
+    /// The last lines that a plugin printed, at most `bytes` of them. May block.
+    pub fn plugin_log(&self, plugin: &PluginId, bytes: u64) -> io::Result<String> {
+        self.inner.python.log(plugin, bytes)
+    }
+
+    /// The operator's token, made at its first use.
+    pub fn operator_token(&self) -> Result<String, StartError> {
+        self.inner.data_dir.make_operator_token()
+    }
+
+    /// Tells other processes of this user where it is served. Forgotten at [`GatheRing::shutdown`].
+    pub fn announce(&self, url: &str) -> io::Result<()> {
+        self.inner.data_dir.announce(&ServerInfo { url: url.to_owned(), pid: std::process::id() })?;
+        self.inner.held().is_announced = true;
+        Ok(())
+    }
+
+    /// Takes no new calls, gives those in flight `limits.shutdown_grace`, stops every plugin and gives up the data
+    /// directory. What was kept stays.
+    pub async fn shutdown(&self) {
+        drop(self.inner.held().watch.take());
+        self.inner.host.shutdown(self.inner.config.limits.shutdown_grace).await;
+        self.inner.give_up();
+    }
+}
+
+impl Inner {
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn give_up(&self) {
+        let mut held = self.held();
+        if std::mem::take(&mut held.is_announced)
+            && let Err(error) = self.data_dir.unannounce()
+        {
+            tracing::warn!(%error, "the address of the server could not be taken back");
+        }
+        held.lock = None;
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.give_up();
+    }
+}
+
+/// Restores, discovers and enables; returns what went wrong with single plugins.
+async fn bring_back(
+    host: &Host,
+    config: &Config,
+    builtins: Vec<PluginSource>,
+) -> Result<Vec<String>, StartError> {
+    let mut problems = Vec::new();
+    let restored = host.restore().await?;
+    problems.extend(restored.failed.iter().map(|(_, error)| error.clone()));
+    for source in builtins {
+        if let Err(error) = host.add(source).await {
+            problems.push(error.to_string());
+        }
+    }
+    let discovery = host.discover(None).await?;
+    let broken = discovery.errors.iter();
+    problems.extend(broken.map(|error| format!("`{}`: {}", error.path.display(), error.message)));
+    for id in &config.plugins.enable {
+        let id = plugin_id(id, || "plugins.enable".to_owned())?;
+        if let Err(error) = enable(host, &id, &restored).await {
+            problems.push(error.to_string());
+        }
+    }
+    Ok(problems)
+}
+
+/// Loads and enables a plugin that the configuration wants enabled.
+///
+/// A plugin that its operator disabled stays so: `disable` is kept. `unload` is not such a word of the operator's, and
+/// holds until the next start. What could not be restored just now is not tried twice.
+async fn enable(host: &Host, id: &PluginId, restored: &Restored) -> Result<(), gathering_host::PluginError> {
+    let id = id.as_str();
+    let plugin = host.plugin(id)?;
+    let failed = restored.failed.iter().any(|(failed, _)| *failed == plugin.metadata.id);
+    match plugin.status {
+        PluginStatus::Enabled | PluginStatus::Disabled => return Ok(()),
+        PluginStatus::Error if failed => return Ok(()),
+        PluginStatus::Loaded => {}
+        PluginStatus::Unloaded | PluginStatus::Error => {
+            host.load(id, None, Dependencies::LoadToo).await?;
+        }
+    }
+    host.enable(id).await.map(|_| ())
+}
+
+fn plugin_id(text: &str, key: impl FnOnce() -> String) -> Result<PluginId, StartError> {
+    PluginId::new(text).map_err(|error| StartError::PluginId { key: key(), reason: error.to_string() })
+}
