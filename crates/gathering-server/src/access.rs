@@ -59,7 +59,9 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let token = match (value.to_str().ok().and_then(|text| text.split_once(' ')), given.next()) {
         (Some((scheme, token)), None) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
         _ => {
-            return Err(Problem::unauthenticated("the header `Authorization` must be `Bearer` and one token"));
+            return Err(Problem::unauthenticated(
+                "the header `Authorization` must be `Bearer` and one token",
+            ));
         }
     };
     Ok(Some(token))

@@ -12,9 +12,9 @@ use utoipa::ToSchema;
 
 macro_rules! shapes {
     ($($(#[$meta:meta])* struct $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)* })*) => { $(
-        $(#[$meta])*
         #[derive(Serialize, ToSchema)]
         #[serde(deny_unknown_fields)]
+        $(#[$meta])*
         pub(crate) struct $name { $($(#[$field_meta])* $field: $type,)* }
     )* };
 }
@@ -312,6 +312,66 @@ shapes! {
         limit: usize,
     }
 
+    /// A tool for OpenAI's chat completions.
+    struct OpenAiTool {
+        /// `function`.
+        r#type: String,
+        /// The function.
+        function: OpenAiFunction,
+    }
+
+    /// A function for OpenAI's chat completions.
+    struct OpenAiFunction {
+        /// What it is called by.
+        name: String,
+        /// What it does.
+        description: String,
+        /// The JSON Schema of its arguments.
+        #[schema(value_type = Object)]
+        parameters: Value,
+    }
+
+    /// A tool for Anthropic's messages.
+    struct AnthropicTool {
+        /// What it is called by.
+        name: String,
+        /// What it does.
+        description: String,
+        /// The JSON Schema of its arguments.
+        #[schema(value_type = Object)]
+        input_schema: Value,
+    }
+
+    /// A tool for the Model Context Protocol.
+    #[serde(rename_all = "camelCase")]
+    struct McpTool {
+        /// What it is called by.
+        name: String,
+        /// What it does.
+        description: String,
+        /// The JSON Schema of its arguments.
+        #[schema(value_type = Object)]
+        input_schema: Value,
+        /// The JSON Schema of its result, if it promises one.
+        #[schema(nullable = false)]
+        output_schema: Option<Value>,
+        /// What its author says of its effects.
+        annotations: McpAnnotations,
+    }
+
+    /// Hints on what calling a tool does, for the Model Context Protocol.
+    #[serde(rename_all = "camelCase")]
+    struct McpAnnotations {
+        /// It changes nothing.
+        read_only_hint: bool,
+        /// It may delete or overwrite.
+        destructive_hint: bool,
+        /// Calling it twice is as good as once.
+        idempotent_hint: bool,
+        /// It reaches beyond this machine's own data.
+        open_world_hint: bool,
+    }
+
     /// The tools of a plugin.
     struct PluginTools {
         /// The plugin.
@@ -320,32 +380,6 @@ shapes! {
         tools: Vec<Tool>,
         /// How many there are.
         total: usize,
-    }
-
-    /// A competency.
-    struct Competency {
-        /// What it is called by.
-        id: String,
-        /// Its name for people.
-        name: String,
-        /// What somebody who holds it can do.
-        description: String,
-        /// The field it belongs to.
-        category: String,
-        /// How far along a learning path it lies.
-        level: String,
-        /// What has to be held before it.
-        prerequisites: Vec<String>,
-        /// What it makes possible, in words.
-        capabilities: Vec<String>,
-        /// The tools it is about.
-        tools_enabled: Vec<String>,
-        /// The plugin that brought it.
-        #[schema(required)]
-        plugin_id: Option<String>,
-        /// Anything else its author keeps beside it.
-        #[schema(value_type = Object)]
-        metadata: Value,
     }
 
     /// Competencies.
@@ -390,15 +424,45 @@ shapes! {
     }
 }
 
+/// A competency. A competency shown alone has these members and more, so it is open to others.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Competency {
+    /// What it is called by.
+    id: String,
+    /// Its name for people.
+    name: String,
+    /// What somebody who holds it can do.
+    description: String,
+    /// The field it belongs to.
+    category: String,
+    /// How far along a learning path it lies.
+    level: String,
+    /// What has to be held before it.
+    prerequisites: Vec<String>,
+    /// What it makes possible, in words.
+    capabilities: Vec<String>,
+    /// The tools it is about.
+    tools_enabled: Vec<String>,
+    /// The plugin that brought it.
+    #[schema(required)]
+    plugin_id: Option<String>,
+    /// Anything else its author keeps beside it.
+    #[schema(value_type = Object)]
+    metadata: Value,
+}
+
 /// A tool, or what `format` makes of it.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 pub(crate) enum ListedTool {
     /// Without `format`.
     Tool(Box<Tool>),
-    /// With `format`: as the provider documents it.
-    #[schema(value_type = Object)]
-    Provider(Value),
+    /// With `format=openai`.
+    OpenAi(OpenAiTool),
+    /// With `format=anthropic`.
+    Anthropic(AnthropicTool),
+    /// With `format=mcp`.
+    Mcp(Box<McpTool>),
 }
 
 /// A competency, what it builds on and what builds on it.

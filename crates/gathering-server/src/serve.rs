@@ -37,10 +37,7 @@ pub async fn serve(
         .map_err(|refused| io::Error::new(io::ErrorKind::InvalidInput, refused))?;
     let service = TowerToHyperService::new(router(app.clone()));
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(MAX_HEAD)
-        .pipeline_flush(true);
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_header_size(MAX_HEAD);
     let mut connections = JoinSet::new();
     let mut shutdown = std::pin::pin!(shutdown);
     loop {

@@ -7,17 +7,19 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use gathering_core::{
-    BoxFuture, CallContext, CompetencyDefinition, Health, HookError, LoadError, LoadErrorKind, LoadRequest,
-    Plugin, PluginId, PluginManifest, PluginMetadata, PluginSource, Runtime, ToolCall, ToolDefinition,
-    ToolError, ToolOutput,
+    BoxFuture, CallContext, CompetencyDefinition, FileHandlerDefinition, Health, HookError, LoadError,
+    LoadErrorKind, LoadRequest, Plugin, PluginId, PluginManifest, PluginMetadata, PluginSource, Runtime,
+    ToolCall, ToolDefinition, ToolError, ToolOutput,
 };
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 /// A plugin that the test describes. Its tools are told apart by what their names begin with:
 ///
 /// `echo…` returns its arguments, `add…` adds `x` and `y`, `count…` counts its calls, `fail…` fails with `message`,
-/// `sleep…` waits `seconds`, `wait…` waits until it is stopped, `call…` calls `tool` with `arguments`, `version…` tells
-/// the plugin's version.
+/// `sleep…` waits `seconds`, `wait…` waits until it is stopped, `hold…` connects to `port` on loopback, sends a byte and
+/// keeps the connection until it is stopped, `call…` calls `tool` with `arguments`, `version…` tells the plugin's version.
 #[derive(Clone)]
 pub struct FakePlugin {
     manifest: PluginManifest,
@@ -68,6 +70,14 @@ impl FakePlugin {
         }))
         .expect("the test gives a good competency");
         self.manifest.competencies.push(Arc::new(definition));
+        self
+    }
+
+    /// Adds a file handler given as JSON.
+    pub fn file_handler_with(mut self, definition: Value) -> Self {
+        let definition: FileHandlerDefinition =
+            serde_json::from_value(definition).expect("the test gives a good file handler");
+        self.manifest.file_handlers.push(Arc::new(definition));
         self
     }
 
@@ -233,6 +243,13 @@ impl Plugin for Running {
                     Ok(Value::Null.into())
                 }
                 "wait" => std::future::pending().await,
+                "hold" => {
+                    let port =
+                        argument("port").as_u64().and_then(|port| u16::try_from(port).ok()).unwrap_or(0);
+                    let mut held = TcpStream::connect(("127.0.0.1", port)).await.expect("the test listens");
+                    held.write_all(b".").await.expect("the test reads");
+                    std::future::pending().await
+                }
                 "call" => {
                     let arguments = argument("arguments").as_object().cloned().unwrap_or_default();
                     cx.services()

@@ -37,7 +37,7 @@ struct Filter {
 
 /// Lists the competencies in the order of registration.
 #[utoipa::path(
-    get, path = "/competencies", tag = "competencies", params(Filter),
+    get, path = "/competencies", operation_id = "list_competencies", tag = "competencies", params(Filter),
     responses((status = 200, body = schemas::Competencies), BadQuery, Refused),
 )]
 async fn list(State(app): State<App>, Parameters(filter): Parameters<Filter>) -> Answer {
@@ -70,7 +70,7 @@ struct Shown<'a> {
 
 /// Shows a competency, what it builds on and what builds on it.
 #[utoipa::path(
-    get, path = "/competencies/{id}", tag = "competencies",
+    get, path = "/competencies/{id}", operation_id = "show_competency", tag = "competencies",
     params(("id" = String, Path, description = "The competency.")),
     responses(
         (status = 200, body = schemas::CompetencyDetails),
@@ -90,7 +90,7 @@ async fn show(State(app): State<App>, Name(id): Name) -> Answer {
 
 /// Tells what to learn to hold a competency: prerequisites first, the competency last.
 #[utoipa::path(
-    get, path = "/competencies/{id}/learning-path", tag = "competencies",
+    get, path = "/competencies/{id}/learning-path", operation_id = "learning_path", tag = "competencies",
     params(("id" = String, Path, description = "The competency.")),
     responses(
         (status = 200, body = schemas::LearningPath),

@@ -32,7 +32,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 
 /// This document.
 #[utoipa::path(
-    get, path = "/openapi.json", tag = "server",
+    get, path = "/openapi.json", operation_id = "openapi_document", tag = "server",
     responses((status = 200, body = Object, description = "OpenAPI 3.1"), Refused),
 )]
 async fn openapi() -> Response {
@@ -42,20 +42,20 @@ async fn openapi() -> Response {
 }
 
 /// Leads to the page that shows this document.
-#[utoipa::path(get, path = "/", tag = "server", responses((status = 307, description = "See `/docs/`"), Refused))]
+#[utoipa::path(get, path = "/", operation_id = "root", tag = "server", responses((status = 307, description = "See `/docs/`"), Refused))]
 async fn index() -> Redirect {
     Redirect::temporary("/docs/")
 }
 
 /// Leads to the page that shows this document.
-#[utoipa::path(get, path = "/docs", tag = "server", responses((status = 307, description = "See `/docs/`"), Refused))]
+#[utoipa::path(get, path = "/docs", operation_id = "docs_without_slash", tag = "server", responses((status = 307, description = "See `/docs/`"), Refused))]
 async fn docs() -> Redirect {
     Redirect::temporary("/docs/")
 }
 
 /// Shows this document.
 #[utoipa::path(
-    get, path = "/docs/", tag = "server",
+    get, path = "/docs/", operation_id = "docs_page", tag = "server",
     responses((status = 200, body = String, content_type = "text/html"), Refused),
 )]
 async fn page() -> Answer {
@@ -64,7 +64,7 @@ async fn page() -> Answer {
 
 /// The parts of the page that shows this document.
 #[utoipa::path(
-    get, path = "/docs/{file}", tag = "server",
+    get, path = "/docs/{file}", operation_id = "docs_file", tag = "server",
     params(("file" = String, Path, description = "A script, style or picture.")),
     responses(
         (status = 200, body = Vec<u8>, content_type = "application/octet-stream"),

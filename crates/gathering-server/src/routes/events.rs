@@ -44,7 +44,7 @@ struct Since {
 ///
 /// A watcher that was too slow or away too long gets an event `lagged` whose data says how many it missed.
 #[utoipa::path(
-    get, path = "/events", tag = "server",
+    get, path = "/events", operation_id = "watch_events", tag = "server",
     params(Since, ("Last-Event-ID" = Option<u64>, Header, description = "The number of the last event that was seen.")),
     responses((status = 200, body = schemas::Event, content_type = "text/event-stream"), BadQuery, Refused),
 )]

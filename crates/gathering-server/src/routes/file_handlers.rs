@@ -30,7 +30,7 @@ struct Filter {
 
 /// Lists the file handlers in the order of registration.
 #[utoipa::path(
-    get, path = "/file-handlers", tag = "file handlers", params(Filter),
+    get, path = "/file-handlers", operation_id = "list_file_handlers", tag = "file handlers", params(Filter),
     responses((status = 200, body = schemas::FileHandlers), BadQuery, Refused),
 )]
 async fn list(State(app): State<App>, Parameters(filter): Parameters<Filter>) -> Answer {

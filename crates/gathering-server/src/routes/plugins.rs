@@ -58,7 +58,7 @@ struct Filter {
 
 /// Lists every known plugin, loaded or not, in the order in which they became known.
 #[utoipa::path(
-    get, path = "/plugins", tag = "plugins", params(Filter),
+    get, path = "/plugins", operation_id = "list_plugins", tag = "plugins", params(Filter),
     responses((status = 200, body = schemas::Plugins), BadQuery, Refused),
 )]
 async fn list(State(app): State<App>, Parameters(filter): Parameters<Filter>) -> Answer {
@@ -69,7 +69,7 @@ async fn list(State(app): State<App>, Parameters(filter): Parameters<Filter>) ->
 
 /// Lists the ids of every known plugin, loaded or not.
 #[utoipa::path(
-    get, path = "/plugins/available", tag = "plugins",
+    get, path = "/plugins/available", operation_id = "list_plugin_ids", tag = "plugins",
     responses((status = 200, body = schemas::PluginIds), Refused),
 )]
 async fn available(State(app): State<App>) -> Answer {
@@ -79,7 +79,7 @@ async fn available(State(app): State<App>) -> Answer {
 
 /// Counts plugins and what they contribute.
 #[utoipa::path(
-    get, path = "/plugins/stats", tag = "plugins",
+    get, path = "/plugins/stats", operation_id = "plugin_stats", tag = "plugins",
     responses((status = 200, body = schemas::PluginStats), Refused),
 )]
 async fn stats(State(app): State<App>) -> Answer {
@@ -88,7 +88,7 @@ async fn stats(State(app): State<App>) -> Answer {
 
 /// Asks every loaded plugin how it feels. One that does not answer spoils no other's answer.
 #[utoipa::path(
-    get, path = "/plugins/health/all", tag = "plugins",
+    get, path = "/plugins/health/all", operation_id = "all_plugins_health", tag = "plugins",
     responses((status = 200, body = schemas::PluginsHealth), Refused),
 )]
 async fn health_all(State(app): State<App>) -> Answer {
@@ -100,7 +100,7 @@ async fn health_all(State(app): State<App>) -> Answer {
 
 /// Shows a plugin.
 #[utoipa::path(
-    get, path = "/plugins/{id}", tag = "plugins",
+    get, path = "/plugins/{id}", operation_id = "show_plugin", tag = "plugins",
     params(("id" = String, Path, description = "The plugin.")),
     responses((status = 200, body = schemas::Plugin), UnknownPlugin, Refused),
 )]
@@ -110,7 +110,7 @@ async fn show(State(app): State<App>, Name(id): Name) -> Answer {
 
 /// Asks a loaded plugin how it feels.
 #[utoipa::path(
-    get, path = "/plugins/{id}/health", tag = "plugins",
+    get, path = "/plugins/{id}/health", operation_id = "plugin_health", tag = "plugins",
     params(("id" = String, Path, description = "The plugin.")),
     responses((status = 200, body = schemas::PluginHealth), ManageFailed, Refused),
 )]
@@ -120,7 +120,7 @@ async fn health(State(app): State<App>, Name(id): Name) -> Answer {
 
 /// Lists the registered tools of a plugin.
 #[utoipa::path(
-    get, path = "/plugins/{id}/tools", tag = "plugins",
+    get, path = "/plugins/{id}/tools", operation_id = "list_plugin_tools", tag = "plugins",
     params(("id" = String, Path, description = "The plugin.")),
     responses((status = 200, body = schemas::PluginTools), UnknownPlugin, Refused),
 )]
@@ -148,7 +148,7 @@ struct LogSize {
 
 /// Shows the end of what a plugin printed.
 #[utoipa::path(
-    get, path = "/plugins/{id}/log", tag = "plugins",
+    get, path = "/plugins/{id}/log", operation_id = "plugin_log", tag = "plugins",
     params(("id" = String, Path, description = "The plugin."), LogSize),
     responses(
         (status = 200, body = schemas::PluginLog),
@@ -190,7 +190,7 @@ struct DiscoverRequest {
 
 /// Looks for plugins in folders and makes them known; loads nothing.
 #[utoipa::path(
-    post, path = "/plugins/discover", tag = "plugins", request_body = Option<DiscoverRequest>,
+    post, path = "/plugins/discover", operation_id = "discover_plugins", tag = "plugins", request_body = Option<DiscoverRequest>,
     responses((status = 200, body = schemas::Discovery), BadBody, ManageFailed, Refused),
 )]
 async fn discover(State(app): State<App>, body: Json) -> Answer {
@@ -215,7 +215,7 @@ struct LoadRequest {
 
 /// Loads a plugin: starts it and registers all that it contributes, or nothing.
 #[utoipa::path(
-    post, path = "/plugins/load", tag = "plugins", request_body = LoadRequest,
+    post, path = "/plugins/load", operation_id = "load_plugin", tag = "plugins", request_body = LoadRequest,
     responses((status = 200, body = Action), BadBody, ManageFailed, Refused),
 )]
 async fn load(State(app): State<App>, body: Json) -> Answer {
@@ -251,7 +251,7 @@ fn done(plugin_id: &str, what: &str, affected: &[PluginId]) -> Answer {
 
 /// Offers a loaded plugin's tools to agents.
 #[utoipa::path(
-    post, path = "/plugins/{id}/enable", tag = "plugins",
+    post, path = "/plugins/{id}/enable", operation_id = "enable_plugin", tag = "plugins",
     params(("id" = String, Path, description = "The plugin.")),
     responses((status = 200, body = Action), BadBody, ManageFailed, Refused),
 )]
@@ -280,7 +280,7 @@ struct Cascade {
 
 /// Refuses every call of a plugin's tools from now on.
 #[utoipa::path(
-    post, path = "/plugins/{id}/disable", tag = "plugins",
+    post, path = "/plugins/{id}/disable", operation_id = "disable_plugin", tag = "plugins",
     params(("id" = String, Path, description = "The plugin."), Cascade), request_body = Option<Cascade>,
     responses((status = 200, body = Action), BadBody, ManageFailed, Refused),
 )]
@@ -297,7 +297,7 @@ async fn disable(
 
 /// Removes all that a plugin contributed, lets its calls end, and stops it.
 #[utoipa::path(
-    post, path = "/plugins/{id}/unload", tag = "plugins",
+    post, path = "/plugins/{id}/unload", operation_id = "unload_plugin", tag = "plugins",
     params(("id" = String, Path, description = "The plugin."), Cascade), request_body = Option<Cascade>,
     responses((status = 200, body = Action), BadBody, ManageFailed, Refused),
 )]
@@ -323,7 +323,7 @@ struct ReloadRequest {
 
 /// Runs a plugin's code as it is now. If that fails, the old one goes on; no call is lost either way.
 #[utoipa::path(
-    post, path = "/plugins/{id}/reload", tag = "plugins",
+    post, path = "/plugins/{id}/reload", operation_id = "reload_plugin", tag = "plugins",
     params(("id" = String, Path, description = "The plugin.")), request_body = Option<ReloadRequest>,
     responses((status = 200, body = Action), BadBody, ManageFailed, Refused),
 )]
@@ -336,7 +336,7 @@ async fn reload(State(app): State<App>, Name(id): Name, body: Json) -> Answer {
 
 /// Creates a plugin from code; not in this version.
 #[utoipa::path(
-    post, path = "/plugins/dynamic", tag = "plugins", request_body = Object,
+    post, path = "/plugins/dynamic", operation_id = "create_dynamic_plugin", tag = "plugins", request_body = Object,
     responses(
         (status = 501, body = ProblemDocument, content_type = "application/problem+json",
          description = "`not_implemented`"),
@@ -351,7 +351,7 @@ async fn dynamic(_body: Json) -> Problem {
 
 /// Saves a plugin that was created from code; refused for every other.
 #[utoipa::path(
-    post, path = "/plugins/{id}/save", tag = "plugins",
+    post, path = "/plugins/{id}/save", operation_id = "save_dynamic_plugin", tag = "plugins",
     params(("id" = String, Path, description = "The plugin.")), request_body = Option<Object>,
     responses(
         (status = 409, body = ProblemDocument, content_type = "application/problem+json",

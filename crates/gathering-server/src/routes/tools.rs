@@ -100,7 +100,7 @@ impl<'a> Shown<'a> {
 
 /// Lists the tools that the caller may call, in the order of registration.
 #[utoipa::path(
-    get, path = "/tools", tag = "tools", params(Filter),
+    get, path = "/tools", operation_id = "list_tools", tag = "tools", params(Filter),
     responses((status = 200, body = schemas::Tools), BadQuery, Refused),
 )]
 async fn list(
@@ -125,7 +125,7 @@ async fn list(
 
 /// Shows a tool.
 #[utoipa::path(
-    get, path = "/tools/{name}", tag = "tools",
+    get, path = "/tools/{name}", operation_id = "show_tool", tag = "tools",
     params(("name" = String, Path, description = "The tool.")),
     responses(
         (status = 200, body = schemas::Tool),
@@ -249,7 +249,7 @@ impl Serialize for Parts<'_> {
 /// A failure of the tool itself is an answer too: `is_error` is true and `error` says what it said. If the client goes
 /// away, the call is stopped.
 #[utoipa::path(
-    post, path = "/tools/{name}/execute", tag = "tools",
+    post, path = "/tools/{name}/execute", operation_id = "execute_tool", tag = "tools",
     params(("name" = String, Path, description = "The tool.")),
     request_body(content = ExecuteRequest, example = json!({"arguments": {"x": 5, "y": 3}})),
     responses((status = 200, body = Execution), CallFailed, BadBody, Refused),

@@ -1,0 +1,11 @@
+//! What REST adds to the host: paths, statuses, shapes, and who may ask.
+
+mod calls;
+mod competencies;
+mod docs;
+mod events;
+mod guard;
+mod plugins;
+mod socket;
+mod support;
+mod tools;
