@@ -1,18 +1,28 @@
 //! The plugin `core`: essential tools that are always there.
 
+mod atomic;
+mod base;
 mod calculate;
 mod competencies;
+mod config;
+mod encoding;
+mod list_directory;
+mod pattern;
+mod read_file;
+mod write_file;
 
-use gathering_core::PluginManifest;
-use serde_json::json;
+use std::sync::Arc;
 
+use gathering_core::{LoadError, LoadErrorKind, Plugin, PluginManifest};
+use serde_json::{Value, json};
+
+use self::base::Base;
+use self::config::Config;
 use crate::{Builtin, NativePlugin};
 
 /// The plugin.
 pub(crate) fn builtin() -> Builtin {
-    Builtin::new(manifest(), |manifest, _config| {
-        NativePlugin::new(manifest).tool("calculate", calculate::calculate).finish()
-    })
+    Builtin::new(manifest(), start)
 }
 
 fn manifest() -> PluginManifest {
@@ -25,9 +35,41 @@ fn manifest() -> PluginManifest {
             "author": "GatheRing Team",
             "license": "MIT OR Apache-2.0",
             "tags": ["core", "files", "git", "mathematics"],
+            "config_schema": config::schema(),
         },
-        "tools": [calculate::definition()],
+        "tools": [
+            calculate::definition(),
+            read_file::definition(),
+            write_file::definition(),
+            list_directory::definition(),
+        ],
         "competencies": competencies::definitions(),
     });
     serde_json::from_value(manifest).expect("the manifest is part of the program, and a test reads it")
+}
+
+/// What the tools share.
+struct Core {
+    base: Base,
+    config: Config,
+}
+
+fn start(manifest: PluginManifest, config: &Value) -> Result<Box<dyn Plugin>, LoadError> {
+    let config: Config = serde_json::from_value(config.clone()).map_err(|error| {
+        LoadError::new(LoadErrorKind::InvalidPlugin, format!("its configuration: {error}"))
+    })?;
+    let core = Arc::new(Core { base: Base::open(&config.base_path)?, config });
+    let [reads, writes, lists] = std::array::from_fn(|_| core.clone());
+    NativePlugin::new(manifest)
+        .tool("calculate", calculate::calculate)
+        .blocking_tool("read_file", move |arguments, _, cancel| {
+            read_file::read_file(&reads, &arguments, cancel)
+        })
+        .blocking_tool("write_file", move |arguments, _, cancel| {
+            write_file::write_file(&writes, &arguments, cancel)
+        })
+        .blocking_tool("list_directory", move |arguments, _, cancel| {
+            list_directory::list_directory(&lists, &arguments, cancel)
+        })
+        .finish()
 }

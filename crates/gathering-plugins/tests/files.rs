@@ -1,0 +1,438 @@
+//! The file tools of the core plugin, and what hostile folders do to them.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use support::Core;
+
+const CANARY: &str = "CANARY-7f3a";
+
+/// A working folder with a secret beside it.
+async fn with_secret() -> (Core, std::path::PathBuf) {
+    let core = Core::new().await;
+    let outside = core.outside();
+    std::fs::create_dir(&outside).unwrap();
+    std::fs::write(outside.join("secret"), CANARY).unwrap();
+    (core, outside)
+}
+
+#[tokio::test]
+async fn a_file_is_written_read_and_listed() {
+    let core = Core::new().await;
+
+    let written =
+        core.call("write_file", json!({"path": "a/b.txt", "content": "één\n", "create_parents": true})).await;
+
+    assert_eq!(written, Ok(json!({"path": "a/b.txt", "bytes": 6, "created": true})));
+    assert_eq!(core.call("read_file", json!({"path": "a/b.txt"})).await, Ok(json!("één\n")));
+    let absolute = core.path("a/b.txt");
+    assert_eq!(core.call("read_file", json!({"path": absolute})).await, Ok(json!("één\n")));
+    assert_eq!(
+        core.call("list_directory", json!({"recursive": true})).await,
+        Ok(json!({
+            "entries": [{"path": "a", "type": "directory"}, {"path": "a/b.txt", "type": "file", "size": 6}],
+            "total": 2,
+        }))
+    );
+}
+
+#[tokio::test]
+async fn no_path_leads_out_of_the_folder() {
+    let (core, outside) = with_secret().await;
+    let evil = core.base().to_owned() + "-evil";
+    std::fs::create_dir(&evil).unwrap();
+    std::fs::write(Path::new(&evil).join("secret"), CANARY).unwrap();
+    symlink(outside.join("secret"), core.path("ln")).unwrap();
+    symlink(&outside, core.path("d")).unwrap();
+    symlink("../outside", core.path("relative")).unwrap();
+    symlink(outside.join("created"), core.path("new")).unwrap();
+    std::fs::create_dir(core.path("a")).unwrap();
+    let before = std::fs::metadata(&outside).unwrap().mtime_nsec();
+
+    for path in [
+        "../outside/secret",
+        "a/../../outside/secret",
+        "./././../outside/secret",
+        "/etc/passwd",
+        &format!("{evil}/secret"),
+        "ln",
+        "d/secret",
+        "relative/secret",
+        "/proc/self/environ",
+        "..",
+        "a/../..",
+    ] {
+        for (tool, arguments) in [
+            ("read_file", json!({"path": path})),
+            ("write_file", json!({"path": path, "content": "x", "create_parents": true})),
+            ("list_directory", json!({"path": path})),
+        ] {
+            let error = core.call(tool, arguments).await.unwrap_err();
+            assert!(
+                !error.contains(CANARY) && !error.contains(core.base()) || path.starts_with(&evil),
+                "{error}"
+            );
+        }
+    }
+    let error = core.call("read_file", json!({"path": "../outside/secret"})).await.unwrap_err();
+    assert_eq!(
+        error,
+        "`../outside/secret` lies outside of the folder that this tool works in; paths are relative to that"
+    );
+    for path in ["d/new", "new", "relative/new"] {
+        core.call("write_file", json!({"path": path, "content": "x"})).await.unwrap_err();
+    }
+    core.call("list_directory", json!({"path": "d"})).await.unwrap_err();
+    assert_eq!(std::fs::read_to_string(outside.join("secret")).unwrap(), CANARY);
+    assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 1);
+    assert_eq!(std::fs::metadata(&outside).unwrap().mtime_nsec(), before);
+}
+
+#[tokio::test]
+async fn symbolic_links_inside_are_followed_for_reading() {
+    let core = Core::new().await;
+    std::fs::create_dir(core.path("real")).unwrap();
+    std::fs::write(core.path("real/file"), "inside").unwrap();
+    symlink("real", core.path("link")).unwrap();
+    symlink("link/file", core.path("deep")).unwrap();
+
+    assert_eq!(core.call("read_file", json!({"path": "deep"})).await, Ok(json!("inside")));
+    assert_eq!(core.call("read_file", json!({"path": "real/../link/file"})).await, Ok(json!("inside")));
+    core.call("write_file", json!({"path": "link/new", "content": "n"})).await.unwrap();
+    assert_eq!(std::fs::read_to_string(core.path("real/new")).unwrap(), "n");
+    let error = core.call("write_file", json!({"path": "deep", "content": "x"})).await.unwrap_err();
+    assert_eq!(error, "`deep` is a symbolic link: write to the file that it leads to");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn exchanging_a_folder_for_a_link_meanwhile_lets_nothing_out_and_nothing_in() {
+    let (core, outside) = with_secret().await;
+    std::fs::write(outside.join("f"), CANARY).unwrap();
+    std::fs::create_dir(core.path("d")).unwrap();
+    std::fs::write(core.path("d/f"), "inside").unwrap();
+    symlink(&outside, core.path("evil")).unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let swapper = {
+        let (stop, d, evil) = (stop.clone(), core.path("d"), core.path("evil"));
+        std::thread::spawn(move || {
+            let flags = rustix::fs::RenameFlags::EXCHANGE;
+            while !stop.load(Ordering::Relaxed) {
+                rustix::fs::renameat_with(rustix::fs::CWD, &d, rustix::fs::CWD, &evil, flags).unwrap();
+            }
+        })
+    };
+
+    let mut read = 0;
+    for _ in 0..1_000 {
+        if let Ok(text) = core.call("read_file", json!({"path": "d/f"})).await {
+            assert_eq!(text, json!("inside"));
+            read += 1;
+        }
+        let _ = core.call("write_file", json!({"path": "d/f", "content": "inside"})).await;
+    }
+    stop.store(true, Ordering::Relaxed);
+    swapper.join().unwrap();
+
+    assert!(read > 0, "the folder was never there");
+    assert_eq!(std::fs::read_to_string(outside.join("f")).unwrap(), CANARY);
+    assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 2);
+}
+
+#[tokio::test]
+async fn only_regular_files_are_opened() {
+    let core = Core::new().await;
+    rustix::fs::mknodat(rustix::fs::CWD, core.path("pipe"), rustix::fs::FileType::Fifo, 0o644.into(), 0)
+        .unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(core.path("socket")).unwrap();
+    std::fs::create_dir(core.path("folder")).unwrap();
+    std::fs::write(core.path("f.txt"), "text").unwrap();
+    let started = Instant::now();
+
+    for path in ["pipe", "socket"] {
+        let error = core.call("read_file", json!({"path": path})).await.unwrap_err();
+        assert_eq!(error, format!("`{path}` is a pipe, socket or device, not a regular file"));
+        core.call("write_file", json!({"path": path, "content": ""})).await.unwrap_err();
+    }
+    for (path, expected) in [
+        ("folder", "`folder` is a folder, not a regular file: `list_directory` lists it"),
+        (".", "`.` is a folder, not a regular file: `list_directory` lists it"),
+        ("", "the path is empty: `.` is the folder that this tool works in"),
+        ("f.txt/", "`f.txt/` names a folder: leave out what follows the file's name"),
+        ("f.txt/x", "`f.txt/x` is not a folder, or leads through something that is none"),
+        ("nothing", "there is no `nothing`"),
+        ("..%2foutside", "there is no `..%2foutside`"),
+        ("f.txt\0.png", "the path `f.txt\\0.png` holds a NUL character"),
+    ] {
+        assert_eq!(core.call("read_file", json!({"path": path})).await.unwrap_err(), expected);
+    }
+    let long = core.call("read_file", json!({"path": "x".repeat(256)})).await.unwrap_err();
+    assert!(long.ends_with("is too long"), "{long}");
+    let longer = core.call("read_file", json!({"path": "x/".repeat(2500)})).await.unwrap_err();
+    assert_eq!(longer, "the path has 5000 bytes, more than 4096");
+    assert!(started.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn devices_are_not_opened_whatever_the_base_is() {
+    let core = Core::at("/dev", json!({})).await;
+
+    for device in ["zero", "random", "tty", "full"] {
+        let error = core.call("read_file", json!({"path": device})).await.unwrap_err();
+        assert!(error.contains("not a regular file") || error.contains("there is no"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_large_file_is_read_in_parts() {
+    let core = Core::with(json!({"max_read_bytes": 1000})).await;
+    let lines: Vec<String> = (0..1000).map(|n| format!("line {n}\r\n")).collect();
+    std::fs::write(core.path("log"), lines.concat()).unwrap();
+
+    let whole = core.call("read_file", json!({"path": "log"})).await.unwrap_err();
+    let part = core.call("read_file", json!({"path": "log", "offset": 500, "limit": 2})).await;
+    let last = core.call("read_file", json!({"path": "log", "offset": 998})).await;
+    let beyond = core.call("read_file", json!({"path": "log", "offset": 1000})).await.unwrap_err();
+    let much = core.call("read_file", json!({"path": "log", "offset": 0, "limit": 500})).await.unwrap_err();
+
+    assert_eq!(
+        whole,
+        "`log` has more text than the 1000 bytes that one call returns: read it in parts with `offset` and `limit`; \
+         the first 111 lines fit"
+    );
+    assert_eq!(part, Ok(json!("line 500\r\nline 501\r\n")));
+    assert_eq!(last, Ok(json!("line 998\r\nline 999\r\n")));
+    assert_eq!(beyond, "`log` has only 1000 lines, and `offset` is 1000");
+    assert!(much.ends_with("111 of them fit"), "{much}");
+    let content = core.content("read_file", json!({"path": "log", "offset": 500, "limit": 2})).await;
+    assert_eq!(
+        content[1],
+        json!({"type": "text", "text": "(lines 501 to 502; the file goes on: read on with offset=502)"})
+    );
+}
+
+#[tokio::test]
+async fn a_huge_sparse_file_costs_nothing() {
+    let core = Core::new().await;
+    std::fs::File::create(core.path("sparse")).unwrap().set_len(1 << 40).unwrap();
+    let started = Instant::now();
+
+    let error = core.call("read_file", json!({"path": "sparse"})).await.unwrap_err();
+
+    assert!(error.starts_with("`sparse` is binary (there is a NUL near byte 0)"), "{error}");
+    assert!(started.elapsed() < Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn a_file_that_grows_is_read_up_to_the_limit() {
+    let core = Core::new().await;
+    let path = core.path("growing");
+    std::fs::write(&path, "start\n").unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let writer = {
+        let (stop, path) = (stop.clone(), path.clone());
+        std::thread::spawn(move || {
+            use std::io::Write;
+            let mut file = std::fs::OpenOptions::new().append(true).open(path).unwrap();
+            let line = "x".repeat(1000) + "\n";
+            // At most 200 MB.
+            for _ in 0..200_000 {
+                if stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                file.write_all(line.as_bytes()).unwrap();
+            }
+        })
+    };
+
+    let answer = core.call("read_file", json!({"path": "growing", "encoding": "utf-8"})).await;
+    stop.store(true, Ordering::Relaxed);
+    writer.join().unwrap();
+
+    let length = answer.as_ref().map(|text| text.as_str().unwrap().len());
+    assert!(matches!(length, Ok(..=1_048_576)) || answer.unwrap_err().contains("more text than"));
+}
+
+#[tokio::test]
+async fn encodings_are_named_and_nothing_is_replaced_in_silence() {
+    let core = Core::new().await;
+    for (encoding, bytes) in [
+        ("utf-8", "é€\n".as_bytes().to_vec()),
+        ("utf-8-sig", "\u{feff}é€\n".as_bytes().to_vec()),
+        ("utf-16", b"\xff\xfe\xe9\x00\xac\x20\x0a\x00".to_vec()),
+        ("utf-16be", b"\x00\xe9\x20\xac\x00\x0a".to_vec()),
+        ("windows-1252", b"\xe9\x80\n".to_vec()),
+        ("latin_1", b"\xe9\x80\n".to_vec()),
+        ("iso-8859-15", b"\xe9\xa4\n".to_vec()),
+    ] {
+        let arguments = json!({"path": "f", "content": "é€\n", "encoding": encoding});
+        core.call("write_file", arguments).await.unwrap();
+        assert_eq!(std::fs::read(core.path("f")).unwrap(), bytes, "{encoding}");
+        let read = core.call("read_file", json!({"path": "f", "encoding": encoding})).await;
+        assert_eq!(read, Ok(json!("é€\n")), "{encoding}");
+        if encoding.starts_with("utf") && encoding != "utf-16be" {
+            assert_eq!(core.call("read_file", json!({"path": "f"})).await, Ok(json!("é€\n")), "{encoding}");
+        }
+    }
+    std::fs::write(core.path("latin"), b"na\xefve").unwrap();
+    assert_eq!(
+        core.call("read_file", json!({"path": "latin"})).await.unwrap_err(),
+        "`latin` is not UTF-8 at byte 2: if it is text, give its `encoding`, such as windows-1252; if it is binary, \
+         this tool does not read it"
+    );
+    std::fs::write(core.path("program"), b"\x7fELF\x02\x01\x01\x00\x00").unwrap();
+    let binary = core.call("read_file", json!({"path": "program"})).await.unwrap_err();
+    assert!(binary.starts_with("`program` is binary"), "{binary}");
+    let unmappable = json!({"path": "g", "content": "ab→", "encoding": "windows-1252"});
+    assert_eq!(
+        core.call("write_file", unmappable).await.unwrap_err(),
+        "windows-1252 has no `→` (character 3 of the content): write utf-8 instead, or leave it out"
+    );
+    assert!(!core.path_exists("g"));
+    let unknown = core.call("read_file", json!({"path": "f", "encoding": "klingon"})).await.unwrap_err();
+    assert!(unknown.starts_with("there is no encoding `klingon`: use one such as utf-8,"), "{unknown}");
+}
+
+#[tokio::test]
+async fn a_file_is_replaced_whole_and_keeps_its_mode() {
+    let core = Core::new().await;
+    std::fs::write(core.path("script"), "old").unwrap();
+    std::fs::set_permissions(core.path("script"), std::fs::Permissions::from_mode(0o750)).unwrap();
+    let mut reader = std::fs::File::open(core.path("script")).unwrap();
+
+    let written = core.call("write_file", json!({"path": "script", "content": "new"})).await.unwrap();
+
+    assert_eq!(written["created"], false);
+    assert_eq!(std::fs::metadata(core.path("script")).unwrap().permissions().mode() & 0o7777, 0o750);
+    let mut old = String::new();
+    std::io::Read::read_to_string(&mut reader, &mut old).unwrap();
+    assert_eq!(old, "old", "whoever had it open still reads the old content");
+    let refused = json!({"path": "script", "content": "x", "overwrite": false});
+    let error = core.call("write_file", refused).await.unwrap_err();
+    assert_eq!(error, "`script` is there already, and `overwrite` is false");
+    let new = json!({"path": "other", "content": "x", "overwrite": false});
+    core.call("write_file", new).await.unwrap();
+    let names: Vec<_> =
+        std::fs::read_dir(core.base()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names.len(), 2, "nothing else is left: {names:?}");
+}
+
+#[tokio::test]
+async fn writing_is_refused_with_the_reason() {
+    let core = Core::with(json!({"max_write_bytes": 10})).await;
+    std::fs::create_dir_all(core.path("sub/.git/hooks")).unwrap();
+    symlink("sub/.git", core.path("innocent")).unwrap();
+
+    for (path, expected) in [
+        (
+            "no/where.txt",
+            "the folder of `no/where.txt` is not there: make it with `create_parents`, or check the path",
+        ),
+        ("sub", "`sub` is a folder, not a regular file: `list_directory` lists it"),
+        ("new/", "`new/` names a folder: leave out the `/` at the end"),
+        (".", "`.` is a folder, not the name of a file"),
+    ] {
+        let error = core.call("write_file", json!({"path": path, "content": "x"})).await.unwrap_err();
+        assert_eq!(error, expected);
+    }
+    for path in
+        ["sub/.git/hooks/pre-commit", "sub/.GIT/config", "innocent/config", ".mcp.json", ".vscode/tasks.json"]
+    {
+        let error = core.call("write_file", json!({"path": path, "content": "x"})).await.unwrap_err();
+        assert!(error.contains("is not written: other programs run what"), "{error}");
+    }
+    let error = core.call("write_file", json!({"path": "f", "content": "x".repeat(11)})).await.unwrap_err();
+    assert_eq!(error, "the content has 11 bytes, more than the 10 that one call writes");
+}
+
+#[tokio::test]
+async fn a_listing_comes_in_pages_of_a_stable_order() {
+    let core = Core::new().await;
+    for n in 0..25 {
+        std::fs::write(core.path(&format!("f{n:02}.txt")), "x").unwrap();
+    }
+    std::fs::create_dir(core.path("sub")).unwrap();
+    std::fs::write(core.path("sub/f99.txt"), "x").unwrap();
+    symlink("/etc/passwd", core.path("link")).unwrap();
+    std::fs::write(core.path("new\nline"), "").unwrap();
+    let bad = std::ffi::OsString::from_vec(b"bad\xff".to_vec());
+    std::fs::write(Path::new(core.base()).join(&bad), "").unwrap();
+
+    let mut paths = Vec::new();
+    let mut offset = 0;
+    loop {
+        let page = core
+            .call(
+                "list_directory",
+                json!({"pattern": "f*.txt", "recursive": true, "offset": offset, "limit": 10}),
+            )
+            .await
+            .unwrap();
+        assert_eq!(page["total"], 26);
+        paths.extend(page["entries"].as_array().unwrap().iter().map(|entry| entry["path"].clone()));
+        match page.get("next_offset") {
+            Some(next) => offset = next.as_u64().unwrap(),
+            None => break,
+        }
+    }
+    let mut expected: Vec<Value> = (0..25).map(|n| json!(format!("f{n:02}.txt"))).collect();
+    expected.push(json!("sub/f99.txt"));
+    assert_eq!(paths, expected);
+    let rest = core.call("list_directory", json!({"pattern": "[!f]*"})).await.unwrap();
+    assert_eq!(
+        rest["entries"],
+        json!([
+            {"path": "bad\\xff", "type": "file", "escaped": true},
+            {"path": "link", "type": "symlink"},
+            {"path": "new\nline", "type": "file", "size": 0},
+            {"path": "sub", "type": "directory"},
+        ])
+    );
+}
+
+#[tokio::test]
+async fn folders_hundreds_deep_and_thousands_wide_are_listed_within_limits() {
+    let core = Core::new().await;
+    std::fs::create_dir(core.path("wide")).unwrap();
+    for n in 0..5_000 {
+        std::fs::File::create(core.path(&format!("wide/{n}"))).unwrap();
+    }
+    let mut folder = std::fs::File::open(core.base()).unwrap();
+    for _ in 0..300 {
+        rustix::fs::mkdirat(&folder, "a", 0o755.into()).unwrap();
+        folder = rustix::fs::openat(&folder, "a", rustix::fs::OFlags::DIRECTORY, 0.into()).unwrap().into();
+    }
+    let started = Instant::now();
+
+    let deep =
+        core.call("list_directory", json!({"path": ".", "recursive": true, "limit": 5})).await.unwrap();
+    let wide = core.call("list_directory", json!({"path": "wide", "limit": 100_000})).await.unwrap();
+
+    assert_eq!(deep["incomplete"], "folders deeper than 64 were not looked into");
+    assert_eq!(deep["total"], 5_000 + 1 + 64);
+    assert_eq!(
+        (wide["entries"].as_array().unwrap().len(), wide["next_offset"].as_u64()),
+        (1_000, Some(1_000))
+    );
+    assert!(started.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn a_base_that_is_not_there_is_named_when_the_plugin_is_loaded() {
+    let error = Core::try_at("/nowhere/at/all", json!({})).await.err().unwrap();
+
+    assert!(
+        error.contains(
+            "the folder `/nowhere/at/all` (the setting `base_path` of the plugin `core`) cannot be opened"
+        ),
+        "{error}"
+    );
+}
