@@ -100,7 +100,7 @@ fn host(request: &Request) -> Result<&str, Problem> {
     };
     // `GET http://other/ HTTP/1.1` names another host in its first line (RFC 9112, section 3.2.2).
     match request.uri().authority() {
-        Some(authority) if authority.as_str() != host => {
+        Some(authority) if !authority.as_str().eq_ignore_ascii_case(host) => {
             Err(Problem::host_refused("the address of the request and its `Host` header differ"))
         }
         _ => Ok(host),

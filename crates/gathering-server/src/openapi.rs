@@ -78,12 +78,16 @@ problems! {
     BadQuery {
         "400": "`bad_request`: a parameter is unknown or does not fit",
     }
-    /// What a body can be refused for.
+    /// What a body can be refused for. Of two sets with the same status, the later one is shown.
     BadBody {
         "400": "`bad_request`: the body is not JSON, or does not fit",
         "408": "`request_timeout`: the body did not arrive in time",
         "413": "`too_large`: the body or the arguments are too large",
         "415": "`unsupported_media_type`: a body needs `Content-Type: application/json`",
+    }
+    /// That a folder cannot be looked through.
+    BadDirectory {
+        "400": "`bad_request`, or `invalid_directory`: there is no such folder",
     }
     /// That a thing of this name is not there.
     UnknownTool {

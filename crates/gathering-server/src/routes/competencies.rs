@@ -38,7 +38,7 @@ struct Filter {
 /// Lists the competencies in the order of registration.
 #[utoipa::path(
     get, path = "/competencies", operation_id = "list_competencies", tag = "competencies", params(Filter),
-    responses((status = 200, body = schemas::Competencies), BadQuery, Refused),
+    responses((status = 200, description = "The competencies", body = schemas::Competencies), BadQuery, Refused),
 )]
 async fn list(State(app): State<App>, Parameters(filter): Parameters<Filter>) -> Answer {
     let snapshot = app.host().snapshot();
@@ -73,7 +73,7 @@ struct Shown<'a> {
     get, path = "/competencies/{id}", operation_id = "show_competency", tag = "competencies",
     params(("id" = String, Path, description = "The competency.")),
     responses(
-        (status = 200, body = schemas::CompetencyDetails),
+        (status = 200, description = "The competency", body = schemas::CompetencyDetails),
         UnknownCompetency,
         Refused,
     ),
@@ -93,7 +93,7 @@ async fn show(State(app): State<App>, Name(id): Name) -> Answer {
     get, path = "/competencies/{id}/learning-path", operation_id = "learning_path", tag = "competencies",
     params(("id" = String, Path, description = "The competency.")),
     responses(
-        (status = 200, body = schemas::LearningPath),
+        (status = 200, description = "The path", body = schemas::LearningPath),
         UnknownCompetency,
         Refused,
     ),

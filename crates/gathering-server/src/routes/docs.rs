@@ -56,7 +56,7 @@ async fn docs() -> Redirect {
 /// Shows this document.
 #[utoipa::path(
     get, path = "/docs/", operation_id = "docs_page", tag = "server",
-    responses((status = 200, body = String, content_type = "text/html"), Refused),
+    responses((status = 200, description = "The page", body = String, content_type = "text/html"), Refused),
 )]
 async fn page() -> Answer {
     serve("index.html")
@@ -67,7 +67,7 @@ async fn page() -> Answer {
     get, path = "/docs/{file}", operation_id = "docs_file", tag = "server",
     params(("file" = String, Path, description = "A script, style or picture.")),
     responses(
-        (status = 200, body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 200, description = "The part", body = Vec<u8>, content_type = "application/octet-stream"),
         (status = 404, body = crate::error::ProblemDocument, content_type = "application/problem+json",
          description = "`not_found`"),
         Refused,

@@ -46,7 +46,7 @@ struct Since {
 #[utoipa::path(
     get, path = "/events", operation_id = "watch_events", tag = "server",
     params(Since, ("Last-Event-ID" = Option<u64>, Header, description = "The number of the last event that was seen.")),
-    responses((status = 200, body = schemas::Event, content_type = "text/event-stream"), BadQuery, Refused),
+    responses((status = 200, description = "The stream", body = schemas::Event, content_type = "text/event-stream"), BadQuery, Refused),
 )]
 async fn events(
     State(app): State<App>,

@@ -31,7 +31,7 @@ struct Filter {
 /// Lists the file handlers in the order of registration.
 #[utoipa::path(
     get, path = "/file-handlers", operation_id = "list_file_handlers", tag = "file handlers", params(Filter),
-    responses((status = 200, body = schemas::FileHandlers), BadQuery, Refused),
+    responses((status = 200, description = "The file handlers", body = schemas::FileHandlers), BadQuery, Refused),
 )]
 async fn list(State(app): State<App>, Parameters(filter): Parameters<Filter>) -> Answer {
     let snapshot = app.host().snapshot();

@@ -38,7 +38,7 @@ struct ServerHealth<'a> {
 }
 
 /// Tells that the server runs.
-#[utoipa::path(get, path = "/health", operation_id = "server_health", tag = "server", responses((status = 200, body = ServerHealth), Refused))]
+#[utoipa::path(get, path = "/health", operation_id = "server_health", tag = "server", responses((status = 200, description = "The server runs", body = ServerHealth), Refused))]
 async fn health(State(app): State<App>) -> Answer {
     let host = app.host();
     json(&ServerHealth {

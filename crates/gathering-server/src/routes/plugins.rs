@@ -18,7 +18,7 @@ use super::tools::Shown;
 use crate::answer::{Answer, json};
 use crate::app::App;
 use crate::error::{Problem, ProblemDocument};
-use crate::openapi::{BadBody, BadQuery, ManageFailed, Refused, UnknownPlugin};
+use crate::openapi::{BadBody, BadDirectory, BadQuery, ManageFailed, Refused, UnknownPlugin};
 use crate::request::{Json, Name, Parameters};
 use crate::schemas;
 
@@ -59,7 +59,7 @@ struct Filter {
 /// Lists every known plugin, loaded or not, in the order in which they became known.
 #[utoipa::path(
     get, path = "/plugins", operation_id = "list_plugins", tag = "plugins", params(Filter),
-    responses((status = 200, body = schemas::Plugins), BadQuery, Refused),
+    responses((status = 200, description = "The plugins", body = schemas::Plugins), BadQuery, Refused),
 )]
 async fn list(State(app): State<App>, Parameters(filter): Parameters<Filter>) -> Answer {
     let mut plugins = app.host().plugins();
@@ -70,7 +70,7 @@ async fn list(State(app): State<App>, Parameters(filter): Parameters<Filter>) ->
 /// Lists the ids of every known plugin, loaded or not.
 #[utoipa::path(
     get, path = "/plugins/available", operation_id = "list_plugin_ids", tag = "plugins",
-    responses((status = 200, body = schemas::PluginIds), Refused),
+    responses((status = 200, description = "The ids", body = schemas::PluginIds), Refused),
 )]
 async fn available(State(app): State<App>) -> Answer {
     let ids: Vec<_> = app.host().plugins().into_iter().map(|plugin| plugin.metadata.id).collect();
@@ -80,7 +80,7 @@ async fn available(State(app): State<App>) -> Answer {
 /// Counts plugins and what they contribute.
 #[utoipa::path(
     get, path = "/plugins/stats", operation_id = "plugin_stats", tag = "plugins",
-    responses((status = 200, body = schemas::PluginStats), Refused),
+    responses((status = 200, description = "The counts", body = schemas::PluginStats), Refused),
 )]
 async fn stats(State(app): State<App>) -> Answer {
     json(&app.host().stats())
@@ -89,7 +89,7 @@ async fn stats(State(app): State<App>) -> Answer {
 /// Asks every loaded plugin how it feels. One that does not answer spoils no other's answer.
 #[utoipa::path(
     get, path = "/plugins/health/all", operation_id = "all_plugins_health", tag = "plugins",
-    responses((status = 200, body = schemas::PluginsHealth), Refused),
+    responses((status = 200, description = "How each feels", body = schemas::PluginsHealth), Refused),
 )]
 async fn health_all(State(app): State<App>) -> Answer {
     let all = app.host().health_all().await;
@@ -102,7 +102,7 @@ async fn health_all(State(app): State<App>) -> Answer {
 #[utoipa::path(
     get, path = "/plugins/{id}", operation_id = "show_plugin", tag = "plugins",
     params(("id" = String, Path, description = "The plugin.")),
-    responses((status = 200, body = schemas::Plugin), UnknownPlugin, Refused),
+    responses((status = 200, description = "The plugin", body = schemas::Plugin), UnknownPlugin, Refused),
 )]
 async fn show(State(app): State<App>, Name(id): Name) -> Answer {
     json(&app.host().plugin(&id)?)
@@ -112,7 +112,7 @@ async fn show(State(app): State<App>, Name(id): Name) -> Answer {
 #[utoipa::path(
     get, path = "/plugins/{id}/health", operation_id = "plugin_health", tag = "plugins",
     params(("id" = String, Path, description = "The plugin.")),
-    responses((status = 200, body = schemas::PluginHealth), ManageFailed, Refused),
+    responses((status = 200, description = "How it feels", body = schemas::PluginHealth), ManageFailed, Refused),
 )]
 async fn health(State(app): State<App>, Name(id): Name) -> Answer {
     json(&app.host().health(&id).await?)
@@ -122,7 +122,7 @@ async fn health(State(app): State<App>, Name(id): Name) -> Answer {
 #[utoipa::path(
     get, path = "/plugins/{id}/tools", operation_id = "list_plugin_tools", tag = "plugins",
     params(("id" = String, Path, description = "The plugin.")),
-    responses((status = 200, body = schemas::PluginTools), UnknownPlugin, Refused),
+    responses((status = 200, description = "The tools", body = schemas::PluginTools), UnknownPlugin, Refused),
 )]
 async fn tools(State(app): State<App>, Name(id): Name) -> Answer {
     #[derive(Serialize)]
@@ -151,7 +151,7 @@ struct LogSize {
     get, path = "/plugins/{id}/log", operation_id = "plugin_log", tag = "plugins",
     params(("id" = String, Path, description = "The plugin."), LogSize),
     responses(
-        (status = 200, body = schemas::PluginLog),
+        (status = 200, description = "The end of the log", body = schemas::PluginLog),
         (status = 501, body = ProblemDocument, content_type = "application/problem+json",
          description = "`not_implemented`: this server keeps no logs of plugins"),
         BadQuery, UnknownPlugin, Refused,
@@ -191,7 +191,7 @@ struct DiscoverRequest {
 /// Looks for plugins in folders and makes them known; loads nothing.
 #[utoipa::path(
     post, path = "/plugins/discover", operation_id = "discover_plugins", tag = "plugins", request_body = Option<DiscoverRequest>,
-    responses((status = 200, body = schemas::Discovery), BadBody, ManageFailed, Refused),
+    responses((status = 200, description = "What was found", body = schemas::Discovery), BadBody, BadDirectory, ManageFailed, Refused),
 )]
 async fn discover(State(app): State<App>, body: Json) -> Answer {
     let request: DiscoverRequest = body.into("{\"directory\": \"FOLDER\"}")?;
@@ -216,7 +216,7 @@ struct LoadRequest {
 /// Loads a plugin: starts it and registers all that it contributes, or nothing.
 #[utoipa::path(
     post, path = "/plugins/load", operation_id = "load_plugin", tag = "plugins", request_body = LoadRequest,
-    responses((status = 200, body = Action), BadBody, ManageFailed, Refused),
+    responses((status = 200, description = "It is done", body = Action), BadBody, ManageFailed, Refused),
 )]
 async fn load(State(app): State<App>, body: Json) -> Answer {
     let request: LoadRequest = body.into("{\"plugin_id\": \"ID\", \"config\": {..}}")?;
@@ -253,7 +253,7 @@ fn done(plugin_id: &str, what: &str, affected: &[PluginId]) -> Answer {
 #[utoipa::path(
     post, path = "/plugins/{id}/enable", operation_id = "enable_plugin", tag = "plugins",
     params(("id" = String, Path, description = "The plugin.")),
-    responses((status = 200, body = Action), BadBody, ManageFailed, Refused),
+    responses((status = 200, description = "It is done", body = Action), BadBody, ManageFailed, Refused),
 )]
 async fn enable(State(app): State<App>, Name(id): Name, body: Json) -> Answer {
     let Nothing {} = body.into("no body")?;
@@ -282,7 +282,7 @@ struct Cascade {
 #[utoipa::path(
     post, path = "/plugins/{id}/disable", operation_id = "disable_plugin", tag = "plugins",
     params(("id" = String, Path, description = "The plugin."), Cascade), request_body = Option<Cascade>,
-    responses((status = 200, body = Action), BadBody, ManageFailed, Refused),
+    responses((status = 200, description = "It is done", body = Action), BadBody, ManageFailed, Refused),
 )]
 async fn disable(
     State(app): State<App>,
@@ -299,7 +299,7 @@ async fn disable(
 #[utoipa::path(
     post, path = "/plugins/{id}/unload", operation_id = "unload_plugin", tag = "plugins",
     params(("id" = String, Path, description = "The plugin."), Cascade), request_body = Option<Cascade>,
-    responses((status = 200, body = Action), BadBody, ManageFailed, Refused),
+    responses((status = 200, description = "It is done", body = Action), BadBody, ManageFailed, Refused),
 )]
 async fn unload(
     State(app): State<App>,
@@ -325,7 +325,7 @@ struct ReloadRequest {
 #[utoipa::path(
     post, path = "/plugins/{id}/reload", operation_id = "reload_plugin", tag = "plugins",
     params(("id" = String, Path, description = "The plugin.")), request_body = Option<ReloadRequest>,
-    responses((status = 200, body = Action), BadBody, ManageFailed, Refused),
+    responses((status = 200, description = "It is done", body = Action), BadBody, ManageFailed, Refused),
 )]
 async fn reload(State(app): State<App>, Name(id): Name, body: Json) -> Answer {
     let request: ReloadRequest = body.into("{\"config\": {..}}")?;

@@ -101,7 +101,7 @@ impl<'a> Shown<'a> {
 /// Lists the tools that the caller may call, in the order of registration.
 #[utoipa::path(
     get, path = "/tools", operation_id = "list_tools", tag = "tools", params(Filter),
-    responses((status = 200, body = schemas::Tools), BadQuery, Refused),
+    responses((status = 200, description = "The tools", body = schemas::Tools), BadQuery, Refused),
 )]
 async fn list(
     State(app): State<App>,
@@ -128,7 +128,7 @@ async fn list(
     get, path = "/tools/{name}", operation_id = "show_tool", tag = "tools",
     params(("name" = String, Path, description = "The tool.")),
     responses(
-        (status = 200, body = schemas::Tool),
+        (status = 200, description = "The tool", body = schemas::Tool),
         UnknownTool,
         Refused,
     ),
@@ -252,7 +252,7 @@ impl Serialize for Parts<'_> {
     post, path = "/tools/{name}/execute", operation_id = "execute_tool", tag = "tools",
     params(("name" = String, Path, description = "The tool.")),
     request_body(content = ExecuteRequest, example = json!({"arguments": {"x": 5, "y": 3}})),
-    responses((status = 200, body = Execution), CallFailed, BadBody, Refused),
+    responses((status = 200, description = "The tool was called", body = Execution), Refused, BadBody, CallFailed),
 )]
 async fn execute(
     State(app): State<App>,

@@ -93,6 +93,10 @@ fn every_route_says_what_it_answers_and_how_it_fails() {
         );
         assert!(said["operationId"].is_string() && said["tags"].is_array(), "{method} {path}");
         let responses = said["responses"].as_object().expect("responses");
+        for (status, response) in responses {
+            let described = response["description"].as_str().is_some_and(|text| !text.is_empty());
+            assert!(described, "{method} {path} {status}: OpenAPI 3.1 wants a description");
+        }
         for status in ["401", "403", "500"] {
             let schema = &responses[status]["content"]["application/problem+json"]["schema"];
             assert_eq!(*schema, json!({"$ref": "#/components/schemas/Problem"}), "{method} {path} {status}");
