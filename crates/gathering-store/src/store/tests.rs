@@ -1,3 +1,5 @@
+//! What the store does with a record that cannot be read and with a disk that is full: nothing else is lost.
+
 use gathering_core::{PluginManifest, PluginMetadata, PluginSource, PluginStatus};
 use serde_json::json;
 

@@ -1,3 +1,5 @@
+//! What `calculate` promises, with Python as the oracle where it is there.
+
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
