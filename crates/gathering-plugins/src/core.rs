@@ -6,6 +6,7 @@ mod calculate;
 mod competencies;
 mod config;
 mod encoding;
+mod git;
 mod list_directory;
 mod pattern;
 mod read_file;
@@ -42,6 +43,8 @@ fn manifest() -> PluginManifest {
             read_file::definition(),
             write_file::definition(),
             list_directory::definition(),
+            git::status::definition(),
+            git::diff::definition(),
         ],
         "competencies": competencies::definitions(),
     });
@@ -59,7 +62,7 @@ fn start(manifest: PluginManifest, config: &Value) -> Result<Box<dyn Plugin>, Lo
         LoadError::new(LoadErrorKind::InvalidPlugin, format!("its configuration: {error}"))
     })?;
     let core = Arc::new(Core { base: Base::open(&config.base_path)?, config });
-    let [reads, writes, lists] = std::array::from_fn(|_| core.clone());
+    let [reads, writes, lists, states, diffs] = std::array::from_fn(|_| core.clone());
     NativePlugin::new(manifest)
         .tool("calculate", calculate::calculate)
         .blocking_tool("read_file", move |arguments, _, cancel| {
@@ -70,6 +73,12 @@ fn start(manifest: PluginManifest, config: &Value) -> Result<Box<dyn Plugin>, Lo
         })
         .blocking_tool("list_directory", move |arguments, _, cancel| {
             list_directory::list_directory(&lists, &arguments, cancel)
+        })
+        .blocking_tool("git_status", move |arguments, _, cancel| {
+            git::status::git_status(&states, &arguments, cancel)
+        })
+        .blocking_tool("git_diff", move |arguments, _, cancel| {
+            git::diff::git_diff(&diffs, &arguments, cancel)
         })
         .finish()
 }

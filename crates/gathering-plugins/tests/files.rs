@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::io::{BufRead, BufReader};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
@@ -323,6 +324,43 @@ async fn a_file_is_replaced_whole_and_keeps_its_mode() {
     let names: Vec<_> =
         std::fs::read_dir(core.base()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names.len(), 2, "nothing else is left: {names:?}");
+}
+
+const CHILD: &str = "GATHERING_CORE_TEST_CHILD";
+
+/// Runs as a process of its own, below: replaces a file again and again, and says so after each time.
+#[tokio::test]
+#[ignore = "the other half of `a_file_is_whole_after_a_kill`, which starts it"]
+async fn child_that_writes_until_it_is_killed() {
+    let core = Core::at(&std::env::var(CHILD).expect("started by the other half"), json!({})).await;
+    for letter in ["a", "b", "c"].iter().cycle() {
+        core.call("write_file", json!({"path": "f", "content": letter.repeat(4_000_000)})).await.unwrap();
+        println!("\nwritten");
+    }
+}
+
+#[test]
+fn a_file_is_whole_after_a_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    for round in 0..8 {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "child_that_writes_until_it_is_killed", "--ignored", "--nocapture"])
+            .env(CHILD, folder.path())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut written = lines.map(Result::unwrap).filter(|line| line == "written");
+        written.nth(round % 3).expect("the child writes");
+        child.kill().unwrap();
+        child.wait().unwrap();
+
+        for entry in std::fs::read_dir(folder.path()).unwrap() {
+            let text = std::fs::read(entry.unwrap().path()).unwrap();
+            assert_eq!(text.len(), 4_000_000);
+            assert!(text.iter().all(|letter| *letter == text[0]), "parts of two contents");
+        }
+    }
 }
 
 #[tokio::test]

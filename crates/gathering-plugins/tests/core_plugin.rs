@@ -1,0 +1,100 @@
+//! The core plugin in a host: what it contributes, and whom it serves.
+
+mod support;
+
+use gathering_core::{Caller, ToolError};
+use gathering_host::CallOptions;
+use gathering_testkit::TestHost;
+use serde_json::{Value, json};
+use support::Core;
+
+async fn call_as(core: &Core, caller: Caller, tool: &str, arguments: Value) -> Result<Value, ToolError> {
+    let Value::Object(arguments) = arguments else { panic!("arguments are an object") };
+    let report = core.host().execute(caller, tool, arguments, CallOptions::default()).await;
+    report.outcome.map(|output| output.value)
+}
+
+#[tokio::test]
+async fn the_quick_start_of_the_documents_works() {
+    let core = Core::at(".", json!({})).await;
+
+    assert_eq!(core.call("calculate", json!({"expression": "2 + 2"})).await, Ok(json!(4)));
+}
+
+#[tokio::test]
+async fn it_contributes_the_tools_and_competencies_of_the_documents() {
+    let core = Core::new().await;
+    let snapshot = core.host().snapshot();
+
+    let tools: Vec<_> = snapshot
+        .tools()
+        .list()
+        .iter()
+        .map(|tool| (tool.name.to_string(), tool.category.to_string()))
+        .collect();
+    let competencies: Vec<_> =
+        snapshot.competencies().list().iter().map(|competency| competency.id.to_string()).collect();
+
+    let expected = [
+        ("calculate", "utility"),
+        ("read_file", "filesystem"),
+        ("write_file", "filesystem"),
+        ("list_directory", "filesystem"),
+        ("git_status", "version_control"),
+        ("git_diff", "version_control"),
+    ];
+    assert_eq!(tools, expected.map(|(name, category)| (name.to_owned(), category.to_owned())));
+    assert_eq!(
+        competencies,
+        [
+            "file_management",
+            "git",
+            "shell",
+            "python",
+            "javascript",
+            "mathematics",
+            "language_models",
+            "testing",
+            "plugin_authoring",
+        ]
+    );
+    for competency in snapshot.competencies().list().iter() {
+        for tool in &competency.tools_enabled {
+            assert!(snapshot.tools().get(tool.as_str()).is_some(), "`{}` names `{tool}`", competency.id);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_agent_may_use_what_it_holds_the_competency_for() {
+    let core = Core::new().await;
+    let agent = TestHost::agent(&["mathematics:novice", "git"]);
+
+    let sum = call_as(&core, agent.clone(), "calculate", json!({"expression": "15% of 200"})).await;
+    let file = call_as(&core, agent, "read_file", json!({"path": "x"})).await;
+
+    assert_eq!(sum, Ok(json!(30)));
+    assert_eq!(file.map_err(|error| error.code()), Err("missing_competency"));
+}
+
+#[tokio::test]
+async fn a_result_fits_what_the_tool_promises() {
+    let core = Core::new().await;
+
+    for expression in ["1", "1.5", "1 < 2", "2**200"] {
+        core.call("calculate", json!({"expression": expression})).await.expect(expression);
+    }
+    let error = call_as(&core, Caller::Operator, "calculate", json!({"expression": "1/0"})).await;
+    let error = error.expect_err("nothing can be divided by zero");
+    assert_eq!(
+        (error.code(), error.to_string().as_str()),
+        ("tool_error", "division by zero (at character 2: `/0`)")
+    );
+}
+
+#[tokio::test]
+async fn a_setting_that_makes_no_sense_is_refused() {
+    let error = Core::try_at(".", json!({"max_read_bytes": 0})).await.err().unwrap_or_default();
+
+    assert!(error.contains("max_read_bytes"), "{error}");
+}
