@@ -104,7 +104,17 @@ impl CallContext {
         services: Arc<dyn HostServices>,
     ) -> Self {
         let branch = 0;
-        Self(Arc::new(Inner { call_id, trace_id, caller, plugin, instance, deadline, branch, parent, services }))
+        Self(Arc::new(Inner {
+            call_id,
+            trace_id,
+            caller,
+            plugin,
+            instance,
+            deadline,
+            branch,
+            parent,
+            services,
+        }))
     }
 
     /// The same call, marked with a number of its runtime's own for one of the nested calls that it makes. A runtime

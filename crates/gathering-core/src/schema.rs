@@ -1,7 +1,7 @@
 //! Schemas as data: JSON Schema 2020-12 text, or the documents' bare property map turned into it.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, value::RawValue};
@@ -52,7 +52,18 @@ impl Schema {
             let reason = format!("the schema has {} bytes, more than {MAX_SCHEMA_BYTES}", text.len());
             return Err(SchemaError::new("", reason));
         }
-        if text == "{}" { Ok(Self::any()) } else { Ok(Self(text.into())) }
+        Ok(Self::shared(&text).unwrap_or_else(|| Self(text.into())))
+    }
+
+    /// The schemas that most tools have as `returns`, each kept once.
+    fn shared(text: &str) -> Option<Self> {
+        static SHARED: LazyLock<[Arc<str>; 8]> = LazyLock::new(|| {
+            ["", "string", "integer", "number", "boolean", "object", "array", "null"].map(|name| match name {
+                "" => "{}".into(),
+                name => format!("{{\"type\":\"{name}\"}}").into(),
+            })
+        });
+        SHARED.iter().find(|shared| ***shared == *text).cloned().map(Self)
     }
 
     /// Takes `value` as the parameters of a tool: a JSON Schema if `type` is a string or an array, or `$ref`,
@@ -101,8 +112,7 @@ impl Schema {
 
 impl Default for Schema {
     fn default() -> Self {
-        static ANY: std::sync::OnceLock<Arc<str>> = std::sync::OnceLock::new();
-        Self(ANY.get_or_init(|| "{}".into()).clone())
+        Self::shared("{}").expect("the empty schema is one of them")
     }
 }
 

@@ -5,18 +5,19 @@ use serde_json::Value;
 
 use crate::{PluginId, Requirement, Schema, ToolCategory, ToolName};
 
-/// A tool as data. What runs it is the plugin that brought it; a call goes by name.
+/// A tool as data. What runs it is the plugin that brought it; a call goes by name. A registry holds hundreds of
+/// thousands, so nothing in it keeps room to grow.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ToolDefinition {
     /// What it is called by; unique among all tools, whatever the case.
     pub name: ToolName,
     /// What it does, for a model that has to choose.
-    pub description: String,
+    pub description: Box<str>,
     /// What it is about.
     pub category: ToolCategory,
     /// The competencies its caller needs, all of them; empty: open to every agent.
     #[serde(default)]
-    pub required_competencies: Vec<Requirement>,
+    pub required_competencies: Box<[Requirement]>,
     /// The schema of its arguments; [`Schema::any`] checks nothing. The documents' bare property map is taken too.
     #[serde(default, deserialize_with = "Schema::deserialize_parameters")]
     pub parameters: Schema,
@@ -25,7 +26,7 @@ pub struct ToolDefinition {
     pub returns: Schema,
     /// Calls that show its use: the documents write them as text.
     #[serde(default)]
-    pub examples: Vec<Value>,
+    pub examples: Box<[Value]>,
     /// The plugin that brought it; `None` if it was registered by hand.
     #[serde(default)]
     pub plugin_id: Option<PluginId>,

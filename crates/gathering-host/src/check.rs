@@ -18,9 +18,14 @@ const MAX_ERRORS: usize = 20;
 /// Most schemas of tools use few keywords; those run as a small program of ours. A schema that uses others is checked
 /// by the full validator, which is built by the first call that needs it, since it weighs kilobytes.
 #[derive(Debug, Default)]
-pub struct Check {
-    root: Option<Node>,
-    full: Option<Box<FullValidator>>,
+pub struct Check(Kind);
+
+#[derive(Debug, Default)]
+enum Kind {
+    #[default]
+    TakesAll,
+    Program(Node),
+    Full(Box<(Node, FullValidator)>),
 }
 
 impl Check {
@@ -32,53 +37,55 @@ impl Check {
         let value = schema.to_value();
         let mut needs_full = false;
         let root = program::compile(&value, "", &mut needs_full)?;
-        let full = if needs_full { Some(Box::new(FullValidator::new(schema, &value)?)) } else { None };
-        let check = Self { root: Some(root), full };
-        check.check_defaults()?;
-        Ok(check)
+        if needs_full {
+            let full = FullValidator::new(schema, &value)?;
+            return Ok(Self(Kind::Full(Box::new((root, full)))));
+        }
+        // A default that its own schema refuses would make every call without it fail.
+        root.check_defaults("")?;
+        Ok(Self(Kind::Program(root)))
     }
 
     /// Whether it takes everything.
     pub fn is_any(&self) -> bool {
-        self.root.is_none()
+        matches!(self.0, Kind::TakesAll)
     }
 
     /// Fills in the defaults of arguments that were left out, then checks them all.
     pub fn arguments(&self, arguments: &mut Map<String, Value>) -> Result<(), Vec<ArgumentError>> {
-        let Some(root) = &self.root else { return Ok(()) };
-        root.fill_defaults(arguments);
-        if let Some(full) = &self.full {
-            // The validator reads a value; moving the map in and out of one copies nothing.
-            let value = Value::Object(std::mem::take(arguments));
-            let checked = full.check(&value);
-            if let Value::Object(map) = value {
-                *arguments = map;
+        match &self.0 {
+            Kind::TakesAll => Ok(()),
+            Kind::Program(root) => {
+                root.fill_defaults(arguments);
+                all_well(|errors| root.check_object(arguments, &mut program::Path::root(), errors))
             }
-            return checked;
+            Kind::Full(both) => {
+                both.0.fill_defaults(arguments);
+                // The validator reads a value; moving the map in and out of one copies nothing.
+                let value = Value::Object(std::mem::take(arguments));
+                let checked = both.1.check(&value);
+                if let Value::Object(map) = value {
+                    *arguments = map;
+                }
+                checked
+            }
         }
-        let mut errors = Vec::new();
-        root.check_object(arguments, &mut program::Path::root(), &mut errors);
-        if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 
     /// Checks a result.
     pub fn value(&self, value: &Value) -> Result<(), Vec<ArgumentError>> {
-        let Some(root) = &self.root else { return Ok(()) };
-        if let Some(full) = &self.full {
-            return full.check(value);
+        match &self.0 {
+            Kind::TakesAll => Ok(()),
+            Kind::Program(root) => all_well(|errors| root.check(value, &mut program::Path::root(), errors)),
+            Kind::Full(both) => both.1.check(value),
         }
-        let mut errors = Vec::new();
-        root.check(value, &mut program::Path::root(), &mut errors);
-        if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
+}
 
-    /// A default that its own schema refuses would make every call without it fail.
-    fn check_defaults(&self) -> Result<(), SchemaError> {
-        match &self.root {
-            Some(root) if self.full.is_none() => root.check_defaults(""),
-            _ => Ok(()),
-        }
-    }
+fn all_well(check: impl FnOnce(&mut Vec<ArgumentError>)) -> Result<(), Vec<ArgumentError>> {
+    let mut errors = Vec::new();
+    check(&mut errors);
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
 }
 
 #[cfg(test)]

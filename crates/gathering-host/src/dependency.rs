@@ -7,6 +7,7 @@ use pep440_rs::{Version, VersionSpecifiers};
 
 use crate::error::PluginError;
 use crate::snapshot::Snapshot;
+use crate::table::Index;
 
 /// A plugin that another one needs, and in which versions.
 #[derive(Debug, Clone)]
@@ -183,15 +184,12 @@ fn unloaded_dependencies(snapshot: &Snapshot, id: &PluginId) -> Result<Vec<Plugi
 
 /// The registered plugins that need `id`, directly or through others, so that each comes before what it needs.
 pub(crate) fn dependents(snapshot: &Snapshot, id: &PluginId) -> Vec<PluginId> {
-    let plugins = snapshot.plugins.list();
     let needs = |who: &PluginId| -> Vec<PluginId> {
-        let mut direct: Vec<PluginId> = plugins
+        let mut direct: Vec<PluginId> = snapshot
+            .plugins
+            .list_by(Index::Dependency, &who.as_str().to_ascii_lowercase())
             .iter()
             .filter(|entry| entry.is_registered() && entry.id != *who)
-            .filter(|entry| {
-                dependencies(&entry.manifest)
-                    .is_ok_and(|found| found.iter().any(|d| d.id.as_str().eq_ignore_ascii_case(who.as_str())))
-            })
             .map(|entry| entry.id.clone())
             .collect();
         for plugin in snapshot.plugins_building_on(who) {

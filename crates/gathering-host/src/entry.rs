@@ -8,8 +8,9 @@ use gathering_core::{
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::dependency;
 use crate::instance::Instance;
-use crate::table::{Definition, Index};
+use crate::table::{Definition, Index, unique};
 
 /// A plugin that the host knows. Never changes: a change puts another in its place.
 #[derive(Clone)]
@@ -75,7 +76,14 @@ impl Definition for Entry {
         self.id.as_str()
     }
 
-    fn index(&self, _add: &mut dyn FnMut(Index, &str)) {}
+    fn index(&self, add: &mut dyn FnMut(Index, &str)) {
+        // What cannot be read as a dependency keeps the plugin from being loaded, so nobody is needed by it.
+        let needed = dependency::dependencies(&self.manifest).unwrap_or_default();
+        let needed: Vec<_> = needed.iter().map(|needed| needed.id.as_str().to_ascii_lowercase()).collect();
+        for id in unique(&needed, String::as_str) {
+            add(Index::Dependency, id);
+        }
+    }
 }
 
 /// What the host tells about a plugin.

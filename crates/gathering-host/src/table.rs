@@ -29,6 +29,8 @@ pub enum Index {
     Extension,
     /// A media type of a file handler, in lower case.
     MediaType,
+    /// A plugin that a plugin needs, in lower case.
+    Dependency,
 }
 
 /// What a [`Table`] holds.

@@ -1,4 +1,6 @@
-//! The check program: the keywords that tools use most, compiled to a small tree.
+//! The check program: the keywords that tools use most, as a small tree that checks values.
+
+mod compile;
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -8,6 +10,7 @@ use gathering_core::{ArgumentError, SchemaError};
 use serde_json::{Map, Number, Value};
 
 use super::MAX_ERRORS;
+pub(super) use compile::compile;
 
 const NULL: u8 = 1;
 const BOOLEAN: u8 = 2;
@@ -28,53 +31,17 @@ const TYPES: [(&str, u8); 7] = [
     ("object", OBJECT),
 ];
 
-/// Keywords that assert something which this program does not check.
-const FOR_THE_FULL_VALIDATOR: [&str; 26] = [
-    "$ref",
-    "$dynamicRef",
-    "$recursiveRef",
-    "$anchor",
-    "$dynamicAnchor",
-    "allOf",
-    "anyOf",
-    "oneOf",
-    "not",
-    "if",
-    "then",
-    "else",
-    "dependentSchemas",
-    "dependentRequired",
-    "dependencies",
-    "prefixItems",
-    "contains",
-    "minContains",
-    "maxContains",
-    "propertyNames",
-    "patternProperties",
-    "pattern",
-    "multipleOf",
-    "uniqueItems",
-    "unevaluatedItems",
-    "unevaluatedProperties",
-];
-
-/// The compiled form of one schema. A registry holds hundreds of thousands, so every word of it counts.
+/// The compiled form of one schema: the types it takes, and what it asks besides. A registry holds hundreds of
+/// thousands, so every word of it counts.
 #[derive(Debug)]
-pub(super) struct Node {
-    types: u8,
-    more: More,
-}
-
-/// What a schema asks besides the type.
-#[derive(Debug)]
-enum More {
-    Nothing,
-    Object(Box<ObjectRules>),
-    Rules(Box<(Box<[Rule]>, Option<ObjectRules>)>),
+pub(super) enum Node {
+    Plain(u8),
+    Object(u8, Box<ObjectRules>),
+    Rules(u8, Box<(Box<[Rule]>, Option<ObjectRules>)>),
 }
 
 #[derive(Debug)]
-enum Rule {
+pub(super) enum Rule {
     OneOf(Box<[Value]>),
     Minimum(Number),
     Maximum(Number),
@@ -91,7 +58,7 @@ enum Rule {
 }
 
 #[derive(Debug)]
-struct ObjectRules {
+pub(super) struct ObjectRules {
     /// The names of the properties, one after the other.
     names: Box<str>,
     /// Sorted by name.
@@ -104,10 +71,19 @@ struct ObjectRules {
 #[derive(Debug)]
 struct Property {
     node: Node,
-    default: Option<Box<Value>>,
+    default: Option<Preset>,
     /// Where its name ends in the names.
     end: u32,
     required: bool,
+}
+
+/// A default. Those that most schemas have need no memory of their own.
+#[derive(Debug)]
+enum Preset {
+    Null,
+    Bool(bool),
+    Integer(i64),
+    Other(Box<Value>),
 }
 
 #[derive(Debug)]
@@ -165,167 +141,45 @@ impl Path<'_> {
     }
 }
 
-/// Compiles `schema`; sets `needs_full` if it uses keywords that this program does not check.
-pub(super) fn compile(schema: &Value, pointer: &str, needs_full: &mut bool) -> Result<Node, SchemaError> {
-    let keywords = match schema {
-        Value::Bool(true) => return Ok(Node { types: ANY, more: More::Nothing }),
-        Value::Bool(false) => {
-            return Ok(Node { types: ANY, more: More::Rules(Box::new(([Rule::Nothing].into(), None))) });
-        }
-        Value::Object(keywords) => keywords,
-        _ => return Err(SchemaError::new(pointer, "a schema must be an object or a boolean")),
-    };
-    let mut types = ANY;
-    let mut rules = Vec::new();
-    let mut takes_object_rules = false;
-    for (keyword, value) in keywords {
-        let at = || format!("{pointer}/{}", escape_pointer(keyword));
-        let malformed = |expected: &str| SchemaError::new(at(), format!("`{keyword}` must be {expected}"));
-        match keyword.as_str() {
-            "type" => types = compile_types(value).map_err(|reason| SchemaError::new(at(), reason))?,
-            "enum" => {
-                let values = value.as_array().ok_or_else(|| malformed("an array"))?;
-                rules.push(Rule::OneOf(values.clone().into()));
-            }
-            "const" => rules.push(Rule::OneOf([value.clone()].into())),
-            "minimum" => rules.push(Rule::Minimum(number(value).ok_or_else(|| malformed("a number"))?)),
-            "maximum" => rules.push(Rule::Maximum(number(value).ok_or_else(|| malformed("a number"))?)),
-            "exclusiveMinimum" => rules.push(Rule::ExclusiveMinimum(
-                number(value).ok_or_else(|| malformed("a number (a boolean was the rule of draft 4)"))?,
-            )),
-            "exclusiveMaximum" => rules.push(Rule::ExclusiveMaximum(
-                number(value).ok_or_else(|| malformed("a number (a boolean was the rule of draft 4)"))?,
-            )),
-            "minLength" => {
-                rules.push(Rule::MinLength(count(value).ok_or_else(|| malformed("a whole number"))?))
-            }
-            "maxLength" => {
-                rules.push(Rule::MaxLength(count(value).ok_or_else(|| malformed("a whole number"))?))
-            }
-            "minItems" => {
-                rules.push(Rule::MinItems(count(value).ok_or_else(|| malformed("a whole number"))?))
-            }
-            "maxItems" => {
-                rules.push(Rule::MaxItems(count(value).ok_or_else(|| malformed("a whole number"))?))
-            }
-            "items" => {
-                if value.is_array() {
-                    let reason = "`items` must be a schema; for one schema per place, use `prefixItems`";
-                    return Err(SchemaError::new(at(), reason));
-                }
-                rules.push(Rule::Items(compile(value, &at(), needs_full)?));
-            }
-            "minProperties" => {
-                rules.push(Rule::MinProperties(count(value).ok_or_else(|| malformed("a whole number"))?))
-            }
-            "maxProperties" => {
-                rules.push(Rule::MaxProperties(count(value).ok_or_else(|| malformed("a whole number"))?))
-            }
-            "properties" | "required" | "additionalProperties" => takes_object_rules = true,
-            other if FOR_THE_FULL_VALIDATOR.contains(&other) => *needs_full = true,
-            // The rest asserts nothing: annotations, `format` among them, and unknown keywords (JSON Schema 2020-12,
-            // Core, section 6.5, and Validation, section 7).
-            _ => {}
+impl Preset {
+    fn new(value: &Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(flag) => Self::Bool(*flag),
+            Value::Number(number) if number.is_i64() => Self::Integer(number.as_i64().unwrap_or_default()),
+            other => Self::Other(Box::new(other.clone())),
         }
     }
-    let object = takes_object_rules.then(|| compile_object(keywords, pointer, needs_full)).transpose()?;
-    let more = match object {
-        None if rules.is_empty() => More::Nothing,
-        Some(object) if rules.is_empty() => More::Object(Box::new(object)),
-        object => More::Rules(Box::new((rules.into(), object))),
-    };
-    Ok(Node { types, more })
-}
 
-fn compile_types(value: &Value) -> Result<u8, String> {
-    let one = |name: &Value| {
-        let found = name.as_str().and_then(|name| TYPES.iter().find(|(known, _)| *known == name));
-        found.map(|(_, bit)| *bit).ok_or_else(|| {
-            let known: Vec<_> = TYPES.iter().map(|(name, _)| *name).collect();
-            format!("{name} is not a type of JSON Schema: use {}", known.join(", "))
-        })
-    };
-    match value {
-        Value::Array(names) if names.is_empty() => Err("`type` must name at least one type".into()),
-        Value::Array(names) => names.iter().try_fold(0, |types, name| match one(name)? {
-            bit if types & bit != 0 => Err(format!("{name} stands twice in `type`")),
-            bit => Ok(types | bit),
-        }),
-        name => one(name),
-    }
-}
-
-fn compile_object(
-    keywords: &Map<String, Value>,
-    pointer: &str,
-    needs_full: &mut bool,
-) -> Result<ObjectRules, SchemaError> {
-    let malformed = |keyword: &str, expected: &str| {
-        SchemaError::new(format!("{pointer}/{keyword}"), format!("`{keyword}` must be {expected}"))
-    };
-    let mut required: Vec<Box<str>> = Vec::new();
-    if let Some(value) = keywords.get("required") {
-        let names = value.as_array().ok_or_else(|| malformed("required", "an array of names"))?;
-        for name in names {
-            required.push(name.as_str().ok_or_else(|| malformed("required", "an array of names"))?.into());
+    fn value(&self) -> Value {
+        match self {
+            Self::Null => Value::Null,
+            Self::Bool(flag) => (*flag).into(),
+            Self::Integer(number) => (*number).into(),
+            Self::Other(value) => (**value).clone(),
         }
     }
-    required.sort();
-    if required.windows(2).any(|pair| pair[0] == pair[1]) {
-        return Err(malformed("required", "an array of names of which none stands twice"));
-    }
-    let mut described = Vec::new();
-    if let Some(value) = keywords.get("properties") {
-        for (name, schema) in value.as_object().ok_or_else(|| malformed("properties", "an object"))? {
-            let at = format!("{pointer}/properties/{}", escape_pointer(name));
-            let node = compile(schema, &at, needs_full)?;
-            described.push((name.as_str(), node, schema.get("default").cloned().map(Box::new)));
-        }
-    }
-    described.sort_by_key(|(name, ..)| *name);
-    let mut names = String::new();
-    let mut properties = Vec::with_capacity(described.len());
-    for (name, node, default) in described {
-        names.push_str(name);
-        let at = required.iter().position(|held| **held == *name);
-        let required = at.map(|at| required.swap_remove(at)).is_some();
-        let end = u32::try_from(names.len()).expect("a schema has at most 256 KiB");
-        properties.push(Property { node, default, end, required });
-    }
-    let others = match keywords.get("additionalProperties") {
-        None | Some(Value::Bool(true)) => Others::Taken,
-        // Which names are not additional hangs on this keyword too, and it is the full validator's.
-        Some(Value::Bool(false)) if !keywords.contains_key("patternProperties") => Others::Refused,
-        Some(schema) => {
-            let node = compile(schema, &format!("{pointer}/additionalProperties"), needs_full)?;
-            if keywords.contains_key("patternProperties") { Others::Taken } else { Others::Checked(node) }
-        }
-    };
-    Ok(ObjectRules { names: names.into(), properties: properties.into(), required: required.into(), others })
-}
-
-fn number(value: &Value) -> Option<Number> {
-    value.as_number().cloned()
-}
-
-/// A whole number; 2020-12 takes `2.0` for one too.
-fn count(value: &Value) -> Option<u64> {
-    value.as_u64().or_else(|| value.as_f64().filter(|n| n.fract() == 0.0 && *n >= 0.0).map(|n| n as u64))
 }
 
 impl Node {
+    fn types(&self) -> u8 {
+        match self {
+            Self::Plain(types) | Self::Object(types, _) | Self::Rules(types, _) => *types,
+        }
+    }
+
     fn rules(&self) -> &[Rule] {
-        match &self.more {
-            More::Rules(both) => &both.0,
+        match self {
+            Self::Rules(_, both) => &both.0,
             _ => &[],
         }
     }
 
     fn object(&self) -> Option<&ObjectRules> {
-        match &self.more {
-            More::Nothing => None,
-            More::Object(object) => Some(object),
-            More::Rules(both) => both.1.as_ref(),
+        match self {
+            Self::Plain(_) => None,
+            Self::Object(_, object) => Some(object),
+            Self::Rules(_, both) => both.1.as_ref(),
         }
     }
 
@@ -337,7 +191,7 @@ impl Node {
             if let Some(default) = &property.default
                 && !map.contains_key(name)
             {
-                map.insert(name.to_owned(), (**default).clone());
+                map.insert(name.to_owned(), default.value());
             }
             if property.node.object().is_some()
                 && let Some(Value::Object(nested)) = map.get_mut(name)
@@ -354,8 +208,8 @@ impl Node {
             let name = object.name(at);
             let at = format!("{pointer}/properties/{}", escape_pointer(name));
             if let Some(default) = &property.default {
-                let mut errors = Vec::new();
-                property.node.check(default, &mut Path(vec![Step::Key(name)]), &mut errors);
+                let (default, mut errors) = (default.value(), Vec::new());
+                property.node.check(&default, &mut Path(vec![Step::Key(name)]), &mut errors);
                 if let Some(error) = errors.first() {
                     let reason = format!("the default does not fit its own schema: {}", error.message);
                     return Err(SchemaError::new(format!("{at}/default"), reason));
@@ -392,7 +246,7 @@ impl Node {
         path: &mut Path<'a>,
         errors: &mut Vec<ArgumentError>,
     ) {
-        if self.types & OBJECT == 0 {
+        if self.types() & OBJECT == 0 {
             return path
                 .error(errors, format!("the schema takes {}, which arguments never are", self.type_names()));
         }
@@ -409,7 +263,7 @@ impl Node {
     }
 
     fn takes_type(&self, value: &Value) -> bool {
-        if self.types == ANY {
+        if self.types() == ANY {
             return true;
         }
         let bits = match value {
@@ -421,13 +275,13 @@ impl Node {
             Value::Array(_) => ARRAY,
             Value::Object(_) => OBJECT,
         };
-        self.types & bits != 0
+        self.types() & bits != 0
     }
 
     fn type_names(&self) -> String {
         let names: Vec<_> = TYPES
             .iter()
-            .filter(|(_, bit)| self.types & bit != 0)
+            .filter(|(_, bit)| self.types() & bit != 0)
             .map(|(name, _)| with_article(name))
             .collect();
         names.join(" or ")
