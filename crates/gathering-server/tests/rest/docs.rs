@@ -2,11 +2,13 @@
 
 use axum::body::Body;
 use axum::http::{Method, Request};
+use gathering_core::Content;
+use gathering_host::{Discovered, DiscoveryError};
 use gathering_server::Options;
 use gathering_testkit::TestHost;
 use serde_json::{Value, json};
 
-use crate::support::{Server, document};
+use crate::support::{Server, check, document};
 
 /// The documents' fourteen endpoints and those beside them.
 const ROUTES: &[(&str, &str)] = &[
@@ -135,6 +137,36 @@ fn operation_ids_are_unique() {
     ids.dedup();
 
     assert_eq!(ids.len(), count, "{ids:?}");
+}
+
+#[test]
+fn what_no_fake_answers_has_the_documented_shape_too() {
+    let discovery = json!({
+        "discovered": [Discovered {
+            plugin_id: "p".parse().expect("a good id"),
+            path: "/plugins/p.py".into(),
+            name: "P".into(),
+            version: "1.0.0".into(),
+            new: true,
+        }],
+        "errors": [DiscoveryError {
+            path: "/plugins/q.py".into(),
+            message: "no `Plugin` class in it".into(),
+            traceback: String::new(),
+        }],
+        "total": 1,
+    });
+    let (data, media_type) = (String::from("AAAA"), String::from("image/png"));
+    let parts = json!([
+        Content::Text { text: "t".into() },
+        Content::Image { data: data.clone(), media_type: media_type.clone() },
+        Content::Audio { data, media_type },
+        Content::ResourceLink { uri: "file:///x".into(), name: "x".into(), media_type: None },
+        Content::Json { value: json!([1]) },
+    ]);
+
+    check(&json!({"$ref": "#/components/schemas/Discovery"}), &discovery, "what was found");
+    check(&json!({"items": {"$ref": "#/components/schemas/Content"}}), &parts, "the parts of a result");
 }
 
 #[tokio::test]
