@@ -17,7 +17,7 @@ use std::sync::Arc;
 use gathering_core::{LoadError, LoadErrorKind, Plugin, PluginManifest};
 use serde_json::{Value, json};
 
-use self::base::Base;
+use self::base::{Base, Names};
 use self::config::Config;
 use crate::{Builtin, NativePlugin};
 
@@ -54,6 +54,8 @@ fn manifest() -> PluginManifest {
 /// What the tools share.
 struct Core {
     base: Base,
+    /// What `write_file` does not touch.
+    protected: Names,
     config: Config,
 }
 
@@ -61,7 +63,8 @@ fn start(manifest: PluginManifest, config: &Value) -> Result<Box<dyn Plugin>, Lo
     let config: Config = serde_json::from_value(config.clone()).map_err(|error| {
         LoadError::new(LoadErrorKind::InvalidPlugin, format!("its configuration: {error}"))
     })?;
-    let core = Arc::new(Core { base: Base::open(&config.base_path)?, config });
+    let base = Base::open(&config.base_path, &config.private)?;
+    let core = Arc::new(Core { base, protected: Names::new(&config.protected), config });
     let [reads, writes, lists, states, diffs] = std::array::from_fn(|_| core.clone());
     NativePlugin::new(manifest)
         .tool("calculate", calculate::calculate)

@@ -1,6 +1,7 @@
 //! The folder that the tools work in: every path goes through here, and none leads out.
 
 use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::path::{Component, Path, PathBuf};
 
 use cap_fs_ext::OpenOptionsSyncExt;
@@ -19,10 +20,39 @@ pub(super) struct Base {
     pub(super) dir: Dir,
     /// Where it lies, without symbolic links.
     pub(super) path: PathBuf,
+    private: Names,
+}
+
+/// The folder in which a server keeps its state and the operator's token when it is started here.
+const ALWAYS_PRIVATE: &str = ".gathering";
+
+/// Files and folders, each by its name, wherever it lies, or by its absolute path.
+pub(super) struct Names(Vec<String>);
+
+impl Names {
+    pub(super) fn new(names: &[String]) -> Self {
+        let canonical = |name: &String| match name.starts_with('/') {
+            true => {
+                std::fs::canonicalize(name).map_or_else(|_| name.clone(), |path| path.display().to_string())
+            }
+            false => name.clone(),
+        };
+        Self(names.iter().map(canonical).collect())
+    }
+
+    /// The one among them that `path` is, or lies in. It is relative to `base` and without symbolic links.
+    pub(super) fn covering(&self, base: &Path, path: &Path) -> Option<&str> {
+        let covers = |name: &&String| match name.starts_with('/') {
+            true => base.join(path).starts_with(name),
+            false => path.components().any(|part| part.as_os_str().eq_ignore_ascii_case(name.as_str())),
+        };
+        self.0.iter().find(covers).map(String::as_str)
+    }
 }
 
 impl Base {
-    pub(super) fn open(path: &str) -> Result<Self, LoadError> {
+    /// Opens the folder at `path`, of which the files and folders `private` are kept from all tools.
+    pub(super) fn open(path: &str, private: &[String]) -> Result<Self, LoadError> {
         let failed = |error: io::Error| {
             let message = format!(
                 "the folder `{path}` (the setting `base_path` of the plugin `core`) cannot be opened: {error}"
@@ -31,7 +61,25 @@ impl Base {
         };
         let canonical = std::fs::canonicalize(path).map_err(failed)?;
         let dir = Dir::open_ambient_dir(&canonical, ambient_authority()).map_err(failed)?;
-        Ok(Self { dir, path: canonical })
+        let private = Names::new(&[private, &[ALWAYS_PRIVATE.to_owned()]].concat());
+        Ok(Self { dir, path: canonical, private })
+    }
+
+    /// Whether tools are kept from a path, which is relative to the folder and without symbolic links.
+    pub(super) fn is_private(&self, path: &Path) -> bool {
+        self.private.covering(&self.path, path).is_some()
+    }
+
+    /// Refuses what is private, by the path that an open file or folder really has.
+    pub(super) fn refuse_private(&self, given: &str, opened: impl AsFd) -> Result<(), Failure> {
+        let path =
+            |handle: BorrowedFd<'_>| std::fs::read_link(format!("/proc/self/fd/{}", handle.as_raw_fd()));
+        let paths = path(opened.as_fd()).and_then(|opened| Ok((opened, path(self.dir.as_fd())?)));
+        let (opened, base) = paths.map_err(|_| "this tool needs /proc, which is not there: mount it")?;
+        match opened.strip_prefix(&base) {
+            Ok(inside) if !self.is_private(inside) => Ok(()),
+            _ => Err(format!("`{}` is private to the server", shown(given)).into()),
+        }
     }
 
     /// The path as one relative to the folder. An absolute path is taken if it names something inside.
@@ -73,12 +121,15 @@ impl Base {
         // It may have been exchanged since.
         let metadata = file.metadata().map_err(|error| io_failure(given, &error))?;
         regular(given, metadata.file_type())?;
+        self.refuse_private(given, &file)?;
         Ok(file.into_std())
     }
 
     pub(super) fn open_folder(&self, given: &str) -> Result<Dir, Failure> {
         let path = self.relative(given)?;
-        self.dir.open_dir(path).map_err(|error| io_failure(given, &error))
+        let folder = self.dir.open_dir(path).map_err(|error| io_failure(given, &error))?;
+        self.refuse_private(given, &folder)?;
+        Ok(folder)
     }
 }
 

@@ -12,6 +12,7 @@ pub(super) struct Config {
     pub(super) max_list_entries: usize,
     pub(super) max_diff_bytes: usize,
     pub(super) protected: Vec<String>,
+    pub(super) private: Vec<String>,
 }
 
 pub(super) fn schema() -> Value {
@@ -44,8 +45,15 @@ pub(super) fn schema() -> Value {
                 ".git", ".gathering", ".mcp.json", ".vscode", ".idea", ".envrc", ".bashrc", ".bash_profile",
                 ".profile", ".zshrc", ".ssh",
             ],
-            "description": "Names of files and folders that `write_file` does not touch, wherever they lie, because \
-                other programs run what they say",
+            "description": "Files and folders that `write_file` does not touch, because other programs run what they \
+                say: each by its name, wherever it lies, or by its absolute path",
+        },
+        "private": {
+            "type": "array",
+            "items": {"type": "string"},
+            "default": [],
+            "description": "Files and folders that the tools neither read, list nor write, beside `.gathering`: each by \
+                its name, wherever it lies, or by its absolute path",
         },
     })
 }

@@ -29,8 +29,8 @@ fn prepare() -> Result<(), Failure> {
     static PREPARED: OnceLock<Result<(), String>> = OnceLock::new();
     let prepared = PREPARED.get_or_init(|| {
         let levels = [ConfigLevel::ProgramData, ConfigLevel::System, ConfigLevel::XDG, ConfigLevel::Global];
-        // SAFETY: these settings are global to libgit2. Nothing else in the process uses libgit2 (the tests of this
-        // module aside, which do not change them), and no repository is opened before this has returned.
+        // SAFETY: these settings are global to libgit2. Nothing else in the process uses libgit2, and this module opens
+        // no repository before this has returned.
         unsafe {
             // An answer depends on the repository, not on who runs the server.
             for level in levels {

@@ -1,6 +1,7 @@
 //! `list_directory`: what a folder holds, in a stable order, page by page.
 
 use std::ffi::OsStr;
+use std::path::{Component, Path};
 
 use cap_fs_ext::DirExt;
 use cap_std::fs::{Dir, FileType};
@@ -85,13 +86,18 @@ pub(super) struct Arguments {
 pub(super) fn list_directory(core: &Core, arguments: &Arguments, cancel: &Cancel) -> Result<Value, Failure> {
     let folder = core.base.open_folder(&arguments.path)?;
     let start = core.base.relative(&arguments.path)?;
-    let prefix = if start.as_os_str() == "." { String::new() } else { format!("{}/", start.display()) };
+    let start = core.base.dir.canonicalize(start).map_err(|error| io_failure(&arguments.path, &error))?;
+    let prefix: String = start
+        .components()
+        .filter(|part| *part != Component::CurDir)
+        .map(|part| format!("{}/", part.as_os_str().display()))
+        .collect();
     if arguments.pattern.as_ref().is_some_and(|pattern| pattern.contains('/') || pattern.len() > 256) {
         return Err(
             "`pattern` is matched against names: leave out the `/`, and give the folder as `path`".into()
         );
     }
-    let mut walk = Walk { arguments, cancel, found: Vec::new(), seen: 0, incomplete: None };
+    let mut walk = Walk { core, arguments, cancel, found: Vec::new(), seen: 0, incomplete: None };
     walk.folder(&folder, &prefix, 1).map_err(|error| match error {
         Stop::Cancelled(failure) => failure,
         Stop::Unreadable(error) => io_failure(&arguments.path, &error),
@@ -150,6 +156,7 @@ enum Stop {
 }
 
 struct Walk<'a> {
+    core: &'a Core,
     arguments: &'a Arguments,
     cancel: &'a Cancel,
     found: Vec<Entry>,
@@ -177,7 +184,7 @@ impl Walk<'_> {
             if self.arguments.pattern.as_ref().is_none_or(|pattern| matches(pattern, &shown)) {
                 self.found.push(Entry { path: path.clone(), kind, is_escaped });
             }
-            if self.arguments.recursive && kind.is_dir() {
+            if self.arguments.recursive && kind.is_dir() && !self.core.base.is_private(Path::new(&path)) {
                 inner.push((name, path));
             }
         }

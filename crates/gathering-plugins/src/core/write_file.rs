@@ -1,6 +1,6 @@
 //! `write_file`: puts a text into a file, whole or not at all.
 
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
 use cap_std::fs::{Dir, MetadataExt, OpenOptions};
@@ -100,7 +100,8 @@ pub(super) fn write_file(core: &Core, arguments: &Arguments, cancel: &Cancel) ->
         }
         _ => failed(error),
     })?;
-    refuse_protected(core, given, &parent)?;
+    let parent: PathBuf = parent.components().filter(|part| *part != Component::CurDir).collect();
+    refuse_protected(core, given, &parent.join(name))?;
     let folder = match parent.as_os_str().is_empty() {
         true => core.base.dir.try_clone(),
         false => core.base.dir.open_dir(&parent),
@@ -145,16 +146,16 @@ fn existing(folder: &Dir, given: &str, name: &Path) -> Result<Option<u32>, Failu
 }
 
 fn refuse_protected(core: &Core, given: &str, path: &Path) -> Result<(), Failure> {
-    let is_protected = |name: &std::ffi::OsStr| {
-        core.config.protected.iter().any(|protected| name.eq_ignore_ascii_case(protected))
-    };
-    match path.components().find(|part| is_protected(part.as_os_str())) {
+    if core.base.is_private(path) {
+        return Err(format!("`{}` is private to the server", shown(given)).into());
+    }
+    match core.protected.covering(&core.base.path, path) {
         None => Ok(()),
-        Some(part) => Err(format!(
+        Some(name) => Err(format!(
             "`{}` is not written: other programs run what `{}` says (the operator may take it off the setting \
              `protected` of the plugin `core`)",
             shown(given),
-            shown(&part.as_os_str().to_string_lossy())
+            shown(name)
         )
         .into()),
     }
