@@ -1,4 +1,4 @@
-//! Runs what the documentation shows: each page's code blocks, in order, in an empty folder.
+//! Runs what the documentation shows: each page's code blocks, in order, in a folder with nothing in it but `examples`.
 //!
 //! A block says in its opening line what is done with it:
 //! * `bash` is run, with the `gathering` program on the path and `:8000` standing for a free port;
@@ -9,6 +9,7 @@
 
 use std::fs::{self, File};
 use std::net::TcpListener;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -22,7 +23,7 @@ const LIMIT: &str = "600";
 
 /// Sourced before a page: stops at the first command that fails, says in which line, and ends what still runs.
 const PROLOGUE: &str = r#"
-set -eEuo pipefail
+set -eEu
 trap 'echo "$LINENO" >"$DOCS_OUT/failed"' ERR
 trap 'running=$(jobs -p); [ -z "$running" ] || kill $running 2>/dev/null || :; wait' EXIT
 unset BASH_ENV
@@ -78,6 +79,7 @@ fn run_page(root: &Path, name: &str, page: &Page) -> Result<Vec<String>, String>
     let folder = tempfile::tempdir().map_err(failed)?;
     let (work, out) = (folder.path().join("home"), folder.path().join("out"));
     fs::create_dir(&work).and_then(|()| fs::create_dir(&out)).map_err(failed)?;
+    symlink(root.join("examples"), work.join("examples")).map_err(failed)?;
     let port = free_port().map_err(failed)?;
     // The script has the page's line numbers, so that what bash says of it leads to the page.
     let script = folder.path().join("page");
@@ -99,7 +101,6 @@ fn run_page(root: &Path, name: &str, page: &Page) -> Result<Vec<String>, String>
         .env_remove("XDG_CONFIG_HOME")
         .env("PATH", search_path(root)?)
         .env("PYTHONPATH", root.join("python"))
-        .env("ROOT", root)
         .stdout(log.try_clone().map_err(failed)?)
         .stderr(log)
         .status()

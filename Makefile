@@ -1,0 +1,82 @@
+# GatheRing: `make up` runs it, `make test` proves it. What each target does is said by `make help`.
+# Needs cargo (Rust 1.95) and python3 >= 3.10 with venv; what else is wanted is fetched into ./.venv and ./target.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+GATHERING := $(TARGET)/debug/gathering
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export CARGO_TERM_COLOR ?= auto
+export RUSTDOCFLAGS := -D warnings
+
+.PHONY: help setup up demo test test-long bench fuzz fmt lint docs examples test-python test-rust build clean
+
+help: ## lists the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+setup: $(VENV)/.ready ## fetches what the machine lacks: uv, from PyPI, into ./.venv
+
+$(VENV)/.ready:
+	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust 1.95 or newer"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+	  || { echo "$(PYTHON) must be 3.10 or newer: name another with PYTHON=..."; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV) \
+	  || { echo "$(PYTHON) lacks venv: on Debian, apt-get install python3-venv"; exit 1; }
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check uv
+	@touch $@
+
+# What only tests want: the oracle for versions, and arrays to convert.
+$(VENV)/.tests: $(VENV)/.ready
+	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python packaging numpy
+	@touch $@
+
+build:
+	cargo build --quiet --package gathering-cli
+
+up: setup build ## runs the server with the example plugins loaded, on http://localhost:8000
+	$(GATHERING) up --config examples/gathering.toml
+
+demo: setup build ## does the main job once through, printing each step, and exits
+	examples/demo.sh $(abspath $(GATHERING))
+
+test: setup lint test-rust test-python examples demo docs ## proves everything
+	@echo "make test: all is well"
+
+test-rust:
+	cargo test --quiet --workspace
+
+test-python: $(VENV)/.tests
+	PYTHONPATH=python $(VENV)/bin/python -W error -m unittest discover --start-directory python/tests
+
+examples: setup build
+	examples/test.sh $(abspath $(GATHERING))
+
+docs: setup build
+	cargo doc --quiet --workspace --no-deps
+	cargo xtask docs
+
+lint:
+	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
+	cargo xtask tidy
+	cargo clippy --quiet --workspace --all-targets -- -D warnings
+
+fmt: ## formats the sources
+	cargo fmt --all
+	cargo fmt --manifest-path fuzz/Cargo.toml
+
+test-long: setup test ## what is slower: more random cases, and fuzzing for ten minutes a target
+	PROPTEST_CASES=5000 cargo test --quiet --workspace
+	SECONDS_EACH=600 fuzz/run
+
+bench: setup ## measures; prints a table of what must be reached and what is
+	bench/run
+
+fuzz: ## fuzzes each target for a minute: worker frames, manifests, schemas
+	fuzz/run
+
+clean: ## removes what was built and fetched
+	cargo clean
+	rm -rf $(VENV) fuzz/target
