@@ -40,12 +40,12 @@ pub(crate) fn of(connection: &Connection) -> Result<i64> {
 
 /// Brings the file to [`FORMAT`], each step in one transaction of its own.
 pub(crate) fn migrate(connection: &mut Connection) -> Result<()> {
-    loop {
+    while of(connection)? < FORMAT {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // Read again inside the transaction: another process may have been faster.
         let format = of(&transaction)?;
         let Some(migration) = usize::try_from(format).ok().and_then(|at| MIGRATIONS.get(at)) else {
-            return Ok(());
+            break;
         };
         transaction.execute_batch(migration)?;
         transaction.pragma_update(None, "user_version", format + 1)?;
@@ -53,4 +53,5 @@ pub(crate) fn migrate(connection: &mut Connection) -> Result<()> {
         transaction.execute("INSERT INTO writer VALUES (?1)", [VERSION])?;
         transaction.commit()?;
     }
+    Ok(())
 }

@@ -140,8 +140,13 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     if damage != "ok" {
         return Err(OpenError::Damaged { path: path.to_owned(), reason: damage });
     }
-    // Before the log is on, so that it stands in the file itself, where `foreign` looks.
-    connection.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
+    // Nothing is written to a file that is as it should be: it opens on a full disk as well.
+    let application: i32 =
+        connection.query_row("PRAGMA application_id", (), |row| row.get(0)).map_err(failed)?;
+    if application != APPLICATION_ID {
+        // Before the log is on, so that it stands in the file itself, where `foreign` looks.
+        connection.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
+    }
     // With a write-ahead log, `FULL` syncs the log at each commit: what is acknowledged survives a power cut.
     connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
     connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
