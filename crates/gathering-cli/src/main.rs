@@ -1,3 +1,25 @@
 //! The command line of GatheRing.
 
-fn main() {}
+mod arguments;
+mod cli;
+mod client;
+mod commands;
+mod error;
+mod logging;
+mod output;
+mod progress;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::Cli;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let (as_json, verbose) = (cli.command.wants_json(), cli.global.verbose);
+    match commands::run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => error.report(as_json, verbose),
+    }
+}

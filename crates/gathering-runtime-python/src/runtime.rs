@@ -78,6 +78,13 @@ impl PythonRuntime {
         self.environments.installer(&interpreter).await.map(ToString::to_string)
     }
 
+    /// The folder that holds the Python package `gathering` which plugins import, for `PYTHONPATH`; written now if it was
+    /// not there.
+    pub fn sdk(&self) -> io::Result<PathBuf> {
+        let program = sdk::install(&self.config.data_dir)?;
+        Ok(program.ancestors().nth(3).expect("it is `gathering/_worker/__main__.py` in there").to_owned())
+    }
+
     /// The last lines that a plugin printed, at most `bytes` of them; empty if it never printed anything.
     pub fn log(&self, plugin: &PluginId, bytes: u64) -> io::Result<String> {
         self.logs.tail(plugin.as_str(), bytes)

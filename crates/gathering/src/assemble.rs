@@ -72,14 +72,7 @@ impl GatheRing {
         let lock = data_dir.lock()?;
         let store = Arc::new(SqliteStore::open(data_dir.state())?);
         let native = Arc::new(NativeRuntime::new(gathering_plugins::all().into_iter().chain(plugins)));
-        let python = Arc::new(PythonRuntime::new(PythonConfig {
-            interpreter: config.python.interpreter.clone(),
-            uv: config.python.uv.clone(),
-            offline: config.python.offline,
-            data_dir: data_dir.path().to_owned(),
-            max_output: config.limits.max_output,
-            max_log: config.python.max_log,
-        }));
+        let python = Arc::new(python_runtime(&config, &data_dir));
         let mut builder = Host::builder()
             .runtime(native.clone())
             .runtime(python.clone())
@@ -177,6 +170,18 @@ impl Drop for Inner {
     fn drop(&mut self) {
         self.give_up();
     }
+}
+
+/// What runs Python plugins as `config` says, without anything around it. Making it starts nothing.
+pub fn python_runtime(config: &Config, data_dir: &DataDir) -> PythonRuntime {
+    PythonRuntime::new(PythonConfig {
+        interpreter: config.python.interpreter.clone(),
+        uv: config.python.uv.clone(),
+        offline: config.python.offline,
+        data_dir: data_dir.path().to_owned(),
+        max_output: config.limits.max_output,
+        max_log: config.python.max_log,
+    })
 }
 
 /// Restores, discovers and enables; returns what went wrong with single plugins.

@@ -70,6 +70,10 @@ impl DataDir {
         self.path.join("operator.token")
     }
 
+    fn lock_file(&self) -> PathBuf {
+        self.path.join("lock")
+    }
+
     /// Makes the folder, and the one for plugins in it, if they are not there.
     pub fn create(&self) -> Result<(), StartError> {
         DirBuilder::new()
@@ -81,16 +85,9 @@ impl DataDir {
 
     /// Takes the data directory for this process, or says who has it.
     pub fn lock(&self) -> Result<Lock, StartError> {
-        let path = self.path.join("lock");
         let failed = |error| self.failed("locked", &error);
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(failed)?;
+        let path = self.lock_file();
+        let mut file = open_lock(&path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -107,6 +104,12 @@ impl DataDir {
         }
         file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(failed)?;
         Ok(Lock { _file: file })
+    }
+
+    /// Waits until nobody has the data directory. Blocks; somebody else may be the first to take it then.
+    pub fn released(&self) -> Result<(), StartError> {
+        let released = open_lock(&self.lock_file()).and_then(|file| file.lock());
+        released.map_err(|error| self.failed("locked", &error))
     }
 
     /// The server that was announced last. It may be gone since: see [`DataDir::lock`].
@@ -176,6 +179,10 @@ impl DataDir {
     fn failed(&self, what: &'static str, error: &io::Error) -> StartError {
         StartError::DataDir { path: self.path.clone(), what, reason: error.to_string() }
     }
+}
+
+fn open_lock(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
 fn read_small(path: &Path) -> io::Result<Option<String>> {

@@ -9,7 +9,7 @@ mod data_dir;
 mod error;
 mod watch;
 
-pub use assemble::GatheRing;
+pub use assemble::{GatheRing, python_runtime};
 pub use config::Config;
 pub use data_dir::{DataDir, Lock, ServerInfo};
 pub use error::StartError;

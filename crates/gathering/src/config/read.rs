@@ -15,7 +15,7 @@ use crate::data_dir;
 /// What variables of ours begin with.
 const PREFIX: &str = "GATHERING_";
 /// Variables of ours that are no settings of the configuration.
-const OTHER_VARIABLES: [&str; 3] = ["config", "log", "server_url"];
+const OTHER_VARIABLES: [&str; 4] = ["config", "log", "server_url", "token"];
 /// The tables and values at the top of the configuration.
 const TOP: [&str; 6] = ["data_dir", "server", "plugins", "python", "limits", "log"];
 /// The keys whose values are paths.

@@ -1,0 +1,185 @@
+//! `gathering doctor`: whether everything is in place.
+
+use std::os::unix::fs::PermissionsExt;
+
+use clap::Args;
+use gathering::{Config, DataDir, StartError, VERSION, python_runtime};
+use serde_json::{Value, json};
+
+use crate::cli::{Global, Show};
+use crate::client::Client;
+use crate::error::CliError;
+use crate::output::{HINT, items, plain, show, style_of, text};
+
+/// Check that everything is in place, and say what to do where it is not. Fails if there is a problem.
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    #[command(flatten)]
+    pub(crate) show: Show,
+}
+
+/// What was found about one thing.
+struct Finding {
+    what: &'static str,
+    /// `ok`, `warning` or `problem`.
+    level: &'static str,
+    message: String,
+    /// What to do; may be empty.
+    remedy: String,
+}
+
+/// What was found about everything.
+#[derive(Default)]
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn ok(&mut self, what: &'static str, message: impl Into<String>) {
+        self.add(what, "ok", message, "");
+    }
+
+    fn add(&mut self, what: &'static str, level: &'static str, message: impl Into<String>, remedy: &str) {
+        self.0.push(Finding { what, level, message: message.into(), remedy: remedy.to_owned() });
+    }
+}
+
+impl Doctor {
+    pub(crate) async fn run(&self, global: &Global) -> Result<(), CliError> {
+        let mut findings = Findings::default();
+        findings.ok("gathering", format!("version {VERSION}"));
+        let read = global.settings(Vec::new())?;
+        match &read.file {
+            Some(path) => findings.ok("configuration", path.display().to_string()),
+            None => findings.ok("configuration", "no file; defaults and variables hold"),
+        }
+        for warning in &read.warnings {
+            findings.add("configuration", "warning", warning, "unset it, or correct its name");
+        }
+        let data_dir = DataDir::new(read.config.data_dir.clone().ok_or(StartError::NoDataDir)?);
+        check_data_dir(&data_dir, &mut findings);
+        match global.connect().await {
+            Ok(client) => {
+                check_host(&client, &mut findings).await;
+                client.close().await;
+            }
+            Err(error) => {
+                let remedy = "see the message; `gathering serve` takes the same --data-dir and --config";
+                findings.add("server", "problem", error.to_string(), remedy);
+            }
+        }
+        check_python(&read.config, &data_dir, &mut findings).await;
+        self.report(&findings.0)
+    }
+
+    fn report(&self, findings: &[Finding]) -> Result<(), CliError> {
+        let has_problem = findings.iter().any(|finding| finding.level == "problem");
+        let answer: Vec<_> = findings
+            .iter()
+            .map(|finding| {
+                json!({"what": finding.what, "level": finding.level, "message": finding.message, "remedy": finding.remedy})
+            })
+            .collect();
+        let answer = json!({"ok": !has_problem, "findings": answer});
+        show(self.show.json, &answer, |out| {
+            for finding in findings {
+                let style = style_of(finding.level);
+                let (level, what) = (finding.level, finding.what);
+                writeln!(out, "{style}{level:<8}{style:#} {what:<14} {}", plain(&finding.message))?;
+                if !finding.remedy.is_empty() {
+                    writeln!(out, "{:<24}{HINT}{}{HINT:#}", "", plain(&finding.remedy))?;
+                }
+            }
+            Ok(())
+        })?;
+        if has_problem { Err(CliError::told()) } else { Ok(()) }
+    }
+}
+
+fn check_data_dir(data_dir: &DataDir, findings: &mut Findings) {
+    let path = data_dir.path();
+    match std::fs::metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            findings.ok("data directory", format!("{} (new)", path.display()));
+        }
+        Err(error) => {
+            let remedy = "choose another one with --data-dir or GATHERING_DATA_DIR";
+            findings.add("data directory", "problem", format!("{}: {error}", path.display()), remedy);
+        }
+        Ok(found) if found.permissions().mode() & 0o077 != 0 => {
+            let message =
+                format!("{} can be entered by others, and plugins' keys are kept there", path.display());
+            findings.add("data directory", "warning", message, &format!("chmod 700 '{}'", path.display()));
+        }
+        Ok(_) => findings.ok("data directory", path.display().to_string()),
+    }
+}
+
+/// Asks the server, or the host in this process, what it knows.
+async fn check_host(client: &Client, findings: &mut Findings) {
+    match client.get("/health").await {
+        Ok(health) => {
+            let version = text(&health, "version");
+            match client.url() {
+                Some(url) if version != VERSION => {
+                    let remedy = "restart the server to run this version";
+                    findings.add("server", "warning", format!("{url} runs version {version}"), remedy);
+                }
+                Some(url) => findings.ok("server", format!("{url} answers")),
+                None => findings.ok("server", "none is running; verbs work on the data directory itself"),
+            }
+        }
+        Err(error) => {
+            findings.add(
+                "server",
+                "problem",
+                error.to_string(),
+                "stop the process that holds the data directory",
+            );
+            return;
+        }
+    }
+    for problem in client.gathering().map(|gathering| gathering.problems()).unwrap_or_default() {
+        findings.add("plugins", "warning", problem, "");
+    }
+    match client.get("/plugins").await {
+        Ok(answer) => check_plugins(items(&answer, "plugins"), findings),
+        Err(error) => findings.add("plugins", "problem", error.to_string(), ""),
+    }
+}
+
+fn check_plugins(plugins: &[Value], findings: &mut Findings) {
+    let count = |status: &str| plugins.iter().filter(|plugin| text(plugin, "status") == status).count();
+    let (known, enabled) = (plugins.len(), count("enabled"));
+    findings.ok("plugins", format!("{known} known, {enabled} enabled"));
+    for plugin in plugins.iter().filter(|plugin| text(plugin, "status") == "error") {
+        let id = text(plugin, "id");
+        let remedy = format!("mend it, then `gathering plugins load {id}`");
+        findings.add("plugins", "warning", format!("`{id}` failed: {}", text(plugin, "error")), &remedy);
+    }
+}
+
+async fn check_python(config: &Config, data_dir: &DataDir, findings: &mut Findings) {
+    let python = python_runtime(config, data_dir);
+    match python.interpreter().await {
+        Ok(found) => findings.ok("python", format!("{} ({})", found.version, found.program.display())),
+        Err(error) => {
+            let remedy =
+                "install CPython 3.10 or newer, or set `python.interpreter`; other plugins work without";
+            findings.add("python", "problem", error.to_string(), remedy);
+            return;
+        }
+    }
+    match python.installer().await {
+        Ok(installer) => findings.ok("packages", format!("installed by {installer}")),
+        Err(error) => {
+            let remedy =
+                "install uv (`pip install uv`) or set `python.uv`; plugins without packages work without";
+            findings.add("packages", "warning", error.to_string(), remedy);
+        }
+    }
+    findings.add(
+        "confinement",
+        "warning",
+        "unconfined: Python plugins run in processes of their own, with all the rights of this user",
+        "load only plugins that you trust",
+    );
+}

@@ -1,0 +1,7 @@
+//! The real binary, on data directories of its own: every verb, on a server and without one.
+
+mod new_plugin;
+mod sandbox;
+mod server;
+mod usage;
+mod verbs;
