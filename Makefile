@@ -54,7 +54,7 @@ examples: setup build
 	examples/test.sh $(abspath $(GATHERING))
 
 docs: setup build
-	cargo doc --quiet --workspace --no-deps
+	cargo doc --quiet --workspace --no-deps --lib
 	cargo xtask docs
 
 lint:

@@ -68,10 +68,8 @@ fn check_text(name: &str, text: &str) -> Vec<String> {
 /// Whether the first paragraph starts with `mark` and has the end of a sentence.
 fn opens_with_a_sentence(text: &str, mark: &str) -> bool {
     let paragraph = text.lines().take_while(|line| !matches!(line.trim(), "" | "//!"));
-    text.starts_with(mark)
-        && paragraph
-            .map(|line| line.trim().trim_end_matches("\"\"\""))
-            .any(|line| line.ends_with(['.', '?', '!']))
+    let ends_one = |line: &str| line.ends_with(['.', '?', '!']) || line.contains(". ");
+    text.starts_with(mark) && paragraph.map(|line| line.trim().trim_end_matches("\"\"\"")).any(ends_one)
 }
 
 /// Whether `path` stands in the line by itself, not as the end of a longer word such as `~/home/` or `a/work/`.
