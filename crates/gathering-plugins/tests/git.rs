@@ -335,6 +335,10 @@ async fn nothing_outside_of_the_folder_is_read() {
     );
     refused(included, "has a setting `include`").await;
 
+    let modules = repository().await;
+    write(&modules, ".gitmodules", &format!("[include]\n\tpath = {other}/secret\n"));
+    refused(modules, "has a setting `include`").await;
+
     let excludes = repository().await;
     git(excludes.base(), &["config", "core.excludesFile", &format!("{other}/secret")]);
     refused(excludes, "has a setting `excludesfile`").await;

@@ -123,3 +123,55 @@ pub(super) fn encode(text: &str, name: &str) -> Result<Vec<u8>, Failure> {
         _ => Ok(bytes),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Gives a few bytes at a time.
+    struct Drips<'a>(&'a [u8], usize);
+
+    impl Read for Drips<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            let length = self.1.min(self.0.len()).min(buffer.len());
+            buffer[..length].copy_from_slice(&self.0[..length]);
+            self.0 = &self.0[length..];
+            Ok(length)
+        }
+    }
+
+    fn decoded(bytes: &[u8], encoding: &str, drip: usize) -> Result<String, Failure> {
+        let mut text = String::new();
+        decode("f", encoding, &mut Drips(bytes, drip), &Cancel::default(), |piece| {
+            text.push_str(piece);
+            Ok(true)
+        })?;
+        Ok(text)
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_wherever_the_pieces_end(text in "[a-zé€😀\n]{0,60}", drip in 4usize..12) {
+            for encoding in ["utf-8", "utf-8-sig", "utf-16", "utf-16le", "utf-16be", "gb18030"] {
+                let bytes = encode(&text, encoding).unwrap();
+                let read = decoded(&bytes, encoding, drip);
+                prop_assert_eq!(read.as_deref(), Ok(text.as_str()), "{}", encoding);
+            }
+        }
+
+        #[test]
+        fn bytes_that_are_no_utf_8_are_refused_where_they_are(bytes in prop::collection::vec(1u8..=255, 0..60), drip in 4usize..12) {
+            prop_assume!(encoding_rs::Encoding::for_bom(&bytes).is_none());
+            match (std::str::from_utf8(&bytes), decoded(&bytes, "utf-8", drip)) {
+                (Ok(text), read) => prop_assert_eq!(read.as_deref(), Ok(text)),
+                (Err(error), Err(Failure::Message(message))) => {
+                    let place = format!("is not UTF-8 at byte {}:", error.valid_up_to());
+                    prop_assert!(message.contains(&place), "{} {}", message, place);
+                }
+                (Err(_), other) => prop_assert!(false, "{:?}", other),
+            }
+        }
+    }
+}

@@ -43,6 +43,8 @@ pub(super) fn inspect(base: &Base, worktree: &Path, cancel: &Cancel) -> Result<(
             check_config(base, &folder.join(name))?;
         }
     }
+    // It is read as a configuration is.
+    check_config(base, &worktree.join(".gitmodules"))?;
     if read_small(base, &common.join("objects/info/alternates"))?.is_some_and(|text| !text.trim().is_empty())
     {
         return Err(
