@@ -89,3 +89,26 @@ fn a_broken_file_is_told_and_hides_no_other() {
     assert_eq!(found.code, 1, "a script learns of it");
     assert!(found.out.contains("hello") && found.out.contains("broken  "), "{found:?}");
 }
+
+#[test]
+fn the_author_of_a_plugin_sees_where_it_failed() {
+    let sandbox = Sandbox::new();
+    if !sandbox.has_python() {
+        return;
+    }
+    let written = sandbox.json(&["new", "plugin", "hello"]);
+    let file = written["plugin"].as_str().expect("a path");
+    let text = std::fs::read_to_string(file).expect("it was written");
+    std::fs::write(file, text.replace("self.greeted = 0", "self.greeted = 1 / 0"))
+        .expect("it can be written");
+
+    let short = sandbox.run(&["plugins", "load", "hello"]);
+    let long = sandbox.run(&["plugins", "load", "hello", "--verbose"]);
+
+    assert_eq!((short.code, long.code), (1, 1));
+    assert!(
+        short.err.contains("ZeroDivisionError") && short.err.contains("--verbose shows where"),
+        "{short:?}"
+    );
+    assert!(long.err.contains("self.greeted = 1 / 0"), "{long:?}");
+}
