@@ -1,5 +1,5 @@
 # GatheRing: `make up` runs it, `make test` proves it. What each target does is said by `make help`.
-# Needs cargo (Rust 1.95) and python3 >= 3.10 with venv; what else is wanted is fetched into ./.venv and ./target.
+# Needs cargo (Rust 1.95), a C compiler, curl, git, and python3 >= 3.10 with venv; what else is wanted is fetched into ./.venv and ./target.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -14,12 +14,13 @@ export RUSTDOCFLAGS := -D warnings
 .PHONY: help setup up demo test test-long bench fuzz fmt lint docs examples test-python test-rust build clean
 
 help: ## lists the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.ready ## fetches what the machine lacks: uv, from PyPI, into ./.venv
 
 $(VENV)/.ready:
-	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust 1.95 or newer"; exit 1; }
+	@for program in cargo cc curl git; do command -v $$program >/dev/null \
+	  || { echo "$$program is missing: see CONTRIBUTING.md for what a machine needs"; exit 1; }; done
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
 	  || { echo "$(PYTHON) must be 3.10 or newer: name another with PYTHON=..."; exit 1; }
 	@$(PYTHON) -m venv --clear $(VENV) \
@@ -67,7 +68,9 @@ fmt: ## formats the sources
 	cargo fmt --all
 	cargo fmt --manifest-path fuzz/Cargo.toml
 
-test-long: setup test ## what is slower: more random cases, and fuzzing for ten minutes a target
+test-long: test ## what is slower: kill loops, soaks, more random cases, fuzzing for ten minutes a target
+	$(PYTHON) tests/kill_loop.py $(abspath $(GATHERING)) 200
+	$(PYTHON) tests/soak.py $(abspath $(GATHERING)) 600
 	PROPTEST_CASES=5000 cargo test --quiet --workspace
 	SECONDS_EACH=600 fuzz/run
 
