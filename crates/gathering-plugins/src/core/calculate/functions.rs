@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::f64::consts::{E, PI, TAU};
 
 use num_bigint::BigInt;
-use num_traits::{FromPrimitive, Signed, ToPrimitive, Zero};
+use num_traits::{FromPrimitive, Signed, ToPrimitive};
 
 use super::float;
 use super::number::{Arithmetic, Number, Outcome};
@@ -136,12 +136,17 @@ fn best(numbers: Vec<Number>, wanted: Ordering) -> Number {
         .expect("there are two or more")
 }
 
+/// `gcd()` is 0, as in Python.
 fn gcd(numbers: Vec<Number>, arithmetic: &mut Arithmetic) -> Outcome<Number> {
-    let mut divisor = BigInt::zero();
+    let mut divisor: Option<BigInt> = None;
     for number in numbers {
-        divisor = arithmetic.gcd(&divisor, &int("gcd", number)?)?;
+        let number = int("gcd", number)?;
+        divisor = Some(match divisor {
+            Some(divisor) => arithmetic.gcd(&divisor, &number)?,
+            None => number.abs(),
+        });
     }
-    Ok(Number::Int(divisor.abs()))
+    Ok(Number::Int(divisor.unwrap_or_default()))
 }
 
 fn log(name: &str, x: &Number, log: fn(f64) -> f64) -> Outcome<f64> {

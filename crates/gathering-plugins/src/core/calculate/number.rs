@@ -10,7 +10,7 @@ use super::float;
 
 /// The most bits an integer may have: some 9,800 digits.
 pub(super) const MAX_BITS: u64 = 32_768;
-/// The most work on large integers that one expression may cause, in operations on 64-bit words: some 20 ms.
+/// The most work on large integers that one expression may cause, in operations on 64-bit words: 20 ms at most.
 const MAX_WORK: u64 = 20_000_000;
 
 /// A value of an expression.
