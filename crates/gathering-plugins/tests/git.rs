@@ -287,6 +287,11 @@ async fn no_program_that_a_repository_names_is_run() {
     assert_eq!(found(&status)["a.txt"].1, "modified");
     assert!(diff.as_str().unwrap().contains("\n+changed\n"), "{diff}");
     assert_eq!(staged, "");
+    git(core.base(), &["config", "--unset", "filter.evil.process"]);
+    git(core.base(), &["config", "--unset", "core.fsmonitor"]);
+    git(core.base(), &["config", "filter.evil.required", "false"]);
+    git(core.base(), &["diff"]);
+    assert!(canary.exists(), "Git itself runs none either, so that this test shows nothing");
 }
 
 #[tokio::test]
