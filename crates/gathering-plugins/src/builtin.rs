@@ -1,8 +1,19 @@
 //! The list of the plugins that are part of GatheRing.
 
+use std::path::PathBuf;
+
 use crate::Builtin;
 
+/// What GatheRing itself keeps on disk. However a plugin is configured, its tools stay away from there.
+#[derive(Debug, Clone, Default)]
+pub struct OwnPlaces {
+    /// What tools neither read, list nor write: the data directory, which holds the operator's token.
+    pub private: Vec<PathBuf>,
+    /// What tools do not write: the plugin folders, since what lies there is run.
+    pub protected: Vec<PathBuf>,
+}
+
 /// Every built-in plugin; one line each.
-pub fn all() -> Vec<Builtin> {
-    vec![crate::core::builtin()]
+pub fn all(own: &OwnPlaces) -> Vec<Builtin> {
+    vec![crate::core::builtin(own.clone())]
 }

@@ -19,11 +19,11 @@ use serde_json::{Value, json};
 
 use self::base::{Base, Names};
 use self::config::Config;
-use crate::{Builtin, NativePlugin};
+use crate::{Builtin, NativePlugin, OwnPlaces};
 
 /// The plugin.
-pub(crate) fn builtin() -> Builtin {
-    Builtin::new(manifest(), start)
+pub(crate) fn builtin(own: OwnPlaces) -> Builtin {
+    Builtin::new(manifest(), move |manifest, config| start(manifest, config, &own))
 }
 
 fn manifest() -> PluginManifest {
@@ -59,10 +59,12 @@ struct Core {
     config: Config,
 }
 
-fn start(manifest: PluginManifest, config: &Value) -> Result<Box<dyn Plugin>, LoadError> {
-    let config: Config = serde_json::from_value(config.clone()).map_err(|error| {
+fn start(manifest: PluginManifest, config: &Value, own: &OwnPlaces) -> Result<Box<dyn Plugin>, LoadError> {
+    let mut config: Config = serde_json::from_value(config.clone()).map_err(|error| {
         LoadError::new(LoadErrorKind::InvalidPlugin, format!("its configuration: {error}"))
     })?;
+    config.private.extend(own.private.iter().map(|path| path.display().to_string()));
+    config.protected.extend(own.protected.iter().map(|path| path.display().to_string()));
     let base = Base::open(&config.base_path, &config.private)?;
     let core = Arc::new(Core { base, protected: Names::new(&config.protected), config });
     let [reads, writes, lists, states, diffs] = std::array::from_fn(|_| core.clone());

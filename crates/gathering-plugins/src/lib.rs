@@ -7,5 +7,5 @@ mod builtin;
 mod core;
 mod native;
 
-pub use builtin::all;
+pub use builtin::{OwnPlaces, all};
 pub use native::{Builtin, Cancel, Failure, NativePlugin, NativeRuntime};

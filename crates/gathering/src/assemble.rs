@@ -1,11 +1,12 @@
 //! Putting a GatheRing together: the data directory, the store, the runtimes, and the plugins that were there before.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gathering_core::{PluginId, PluginSource, PluginStatus};
 use gathering_host::{Dependencies, Host, Limits, Restored};
-use gathering_plugins::{Builtin, NativeRuntime};
+use gathering_plugins::{Builtin, NativeRuntime, OwnPlaces};
 use gathering_runtime_python::{PythonConfig, PythonRuntime};
 use gathering_store::SqliteStore;
 
@@ -71,7 +72,8 @@ impl GatheRing {
         data_dir.create()?;
         let lock = data_dir.lock()?;
         let store = Arc::new(SqliteStore::open(data_dir.state())?);
-        let native = Arc::new(NativeRuntime::new(gathering_plugins::all().into_iter().chain(plugins)));
+        let own = own_places(&config, &data_dir);
+        let native = Arc::new(NativeRuntime::new(gathering_plugins::all(&own).into_iter().chain(plugins)));
         let python = Arc::new(python_runtime(&config, &data_dir));
         let mut builder = Host::builder()
             .runtime(native.clone())
@@ -79,8 +81,8 @@ impl GatheRing {
             .store(store)
             .limits(Limits::from(&config.limits))
             .directory(data_dir.plugins());
-        for directory in &config.plugins.directories {
-            builder = builder.directory(std::path::absolute(directory).unwrap_or_else(|_| directory.clone()));
+        for directory in own.protected {
+            builder = builder.directory(directory);
         }
         for (id, configuration) in &config.plugins.config {
             let id = plugin_id(id, || format!("plugins.config.{id}"))?;
@@ -182,6 +184,15 @@ pub fn python_runtime(config: &Config, data_dir: &DataDir) -> PythonRuntime {
         max_output: config.limits.max_output,
         max_log: config.python.max_log,
     })
+}
+
+/// What the file tools stay away from: the data directory, and the plugin folders that the configuration names.
+fn own_places(config: &Config, data_dir: &DataDir) -> OwnPlaces {
+    let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
+    OwnPlaces {
+        private: vec![data_dir.path().to_owned()],
+        protected: config.plugins.directories.iter().map(absolute).collect(),
+    }
 }
 
 /// Restores, discovers and enables; returns what went wrong with single plugins.

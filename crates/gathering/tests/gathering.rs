@@ -82,6 +82,33 @@ async fn the_core_tools_are_there_from_the_start() {
 }
 
 #[tokio::test]
+async fn the_file_tools_stay_away_from_what_is_gatherings_own_however_core_is_configured() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (data_dir, extra) = (folder.path().join("state"), folder.path().join("extra"));
+    std::fs::create_dir(&extra).expect("it can be made");
+    std::fs::write(extra.join("tool.py"), "x = 1").expect("it can be written");
+    let mut config = config(&data_dir);
+    config.plugins.directories = vec![extra];
+    let gathering = GatheRing::open(config).await.expect("it can be opened");
+    gathering.operator_token().expect("it can be made");
+    let base = json!({"base_path": folder.path(), "private": [], "protected": []});
+    gathering.host().reload("core", Some(base)).await.expect("it takes the configuration");
+
+    let read = call(&gathering, "read_file", json!({"path": "state/operator.token"})).await;
+    let listed = call(&gathering, "list_directory", json!({"path": "state"})).await;
+    let code = call(&gathering, "read_file", json!({"path": "extra/tool.py"})).await;
+    let write = json!({"path": "extra/tool.py", "content": "import os"});
+    let written = call(&gathering, "write_file", write).await;
+
+    let refusal = read.expect_err("the token is the operator's").to_string();
+    assert_eq!(refusal, "`state/operator.token` is private to the server");
+    assert!(listed.is_err(), "{listed:?}");
+    assert_eq!(code, Ok(json!("x = 1")), "plugins may be read");
+    assert!(written.is_err_and(|error| error.to_string().contains("protected")), "but not written");
+    gathering.shutdown().await;
+}
+
+#[tokio::test]
 async fn disabling_is_kept_and_unloading_lasts_until_the_next_start() {
     let folder = tempfile::tempdir().expect("a folder");
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use gathering_core::{Caller, ToolOutput};
 use gathering_host::{CallOptions, Dependencies, Host};
-use gathering_plugins::NativeRuntime;
+use gathering_plugins::{NativeRuntime, OwnPlaces};
 use serde_json::{Value, json};
 
 pub(crate) struct Core {
@@ -39,7 +39,7 @@ impl Core {
 
     pub(crate) async fn try_at(base: &str, mut config: Value) -> Result<Self, String> {
         config["base_path"] = base.into();
-        let runtime = NativeRuntime::new(gathering_plugins::all());
+        let runtime = NativeRuntime::new(gathering_plugins::all(&OwnPlaces::default()));
         let sources = runtime.sources();
         let host = Host::builder().runtime(Arc::new(runtime)).build();
         for source in sources {
