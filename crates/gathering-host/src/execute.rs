@@ -192,19 +192,17 @@ impl Inner {
         let timed_out = || ToolError::TimedOut { tool: tool.name.clone(), limit };
         let plugin = match tool.instance.started() {
             Some(plugin) => plugin,
-            None => tokio::time::timeout_at(deadline.into(), tool.instance.start(self.limits.load_timeout))
-                .await
-                .map_err(|_| timed_out())?
-                .map_err(|error| {
+            None => {
+                let start = tool.instance.start(self.limits.load_timeout, self.progress(tool.plugin()));
+                let started = tokio::time::timeout_at(deadline.into(), start).await.map_err(|_| timed_out())?;
+                started.map_err(|error| {
                     let plugin_id = tool.plugin().clone();
                     self.publish_event(EventKind::PluginFailed { plugin_id, error: error.to_string() });
                     let reason = format!("it could not be started: {error}");
-                    ToolError::WrongState {
-                        plugin: tool.plugin().clone(),
-                        status: PluginStatus::Error,
-                        reason,
-                    }
-                })?,
+                    let status = PluginStatus::Error;
+                    ToolError::WrongState { plugin: tool.plugin().clone(), status, reason }
+                })?
+            }
         };
         let call = plugin.call(ToolCall { tool: tool.name.clone(), arguments }, cx);
         let output = tokio::select! {

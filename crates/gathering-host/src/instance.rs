@@ -116,23 +116,23 @@ impl Instance {
     }
 
     /// The plugin, started now if it was not yet. The start goes on when the caller goes away.
-    pub(crate) async fn start(self: &Arc<Self>, limit: Duration) -> Result<&dyn Plugin, LoadError> {
+    pub(crate) async fn start(
+        self: &Arc<Self>,
+        limit: Duration,
+        progress: Progress,
+    ) -> Result<&dyn Plugin, LoadError> {
         if let Some(plugin) = self.started() {
             return Ok(plugin);
         }
         let this = self.clone();
-        let start = async move { this.plugin.get_or_try_init(|| this.load(limit)).await.map(|_| ()) };
+        let start = async move { this.plugin.get_or_try_init(|| this.load(limit, progress)).await.map(|_| ()) };
         tokio::spawn(start)
             .await
             .unwrap_or_else(|panic| Err(LoadError::new(LoadErrorKind::RuntimeFailed, panic.to_string())))?;
         Ok(self.started().expect("it was started just now"))
     }
 
-    async fn load(&self, limit: Duration) -> Result<Box<dyn Plugin>, LoadError> {
-        let progress: Progress = {
-            let id = self.id.clone();
-            Arc::new(move |message| tracing::info!(plugin = %id, "{message}"))
-        };
+    async fn load(&self, limit: Duration, progress: Progress) -> Result<Box<dyn Plugin>, LoadError> {
         let deadline = Instant::now() + limit;
         let request =
             LoadRequest { source: &self.source, id: &self.id, config: &self.config, deadline, progress };

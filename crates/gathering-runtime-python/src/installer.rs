@@ -133,6 +133,8 @@ impl Installer {
 }
 
 fn pip(mut python: Command, requirements: &[String], target: &Path, offline: bool) -> Command {
+    // The folder is a plugin's own, so what pip says about packages of the system's user does not apply.
+    python.env("PIP_ROOT_USER_ACTION", "ignore");
     python.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar=off"]);
     python.args(["--no-warn-script-location", "--target"]).arg(target);
     python.args(offline.then_some("--no-index")).arg("--").args(requirements);

@@ -77,7 +77,7 @@ impl Inner {
 
     async fn start_and_enable(&self, instance: &Arc<Instance>) -> Result<(), PluginError> {
         instance
-            .start(self.limits.load_timeout)
+            .start(self.limits.load_timeout, self.progress(&instance.id))
             .await
             .map_err(|error| PluginError::Load { id: instance.id.clone(), error })?;
         self.run_on_enable(instance).await

@@ -218,7 +218,8 @@ impl Inner {
         })
     }
 
-    fn progress(&self, id: &PluginId) -> Progress {
+    /// Tells what long work on the plugin is doing, as events.
+    pub(crate) fn progress(&self, id: &PluginId) -> Progress {
         let (this, id) = (self.this.clone(), id.clone());
         Arc::new(move |message| {
             tracing::info!(plugin = %id, "{message}");
