@@ -58,6 +58,9 @@ fn tidy(root: &Path) -> Result<Vec<String>, String> {
     Ok(problems)
 }
 
+/// The workspace. Asked of cargo and not compiled in: checkouts may share a target directory, and so this program.
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace").to_owned()
+    let xtask = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+    xtask.parent().expect("xtask lies in the workspace").to_owned()
 }
