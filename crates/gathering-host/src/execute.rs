@@ -194,7 +194,8 @@ impl Inner {
             Some(plugin) => plugin,
             None => {
                 let start = tool.instance.start(self.limits.load_timeout, self.progress(tool.plugin()));
-                let started = tokio::time::timeout_at(deadline.into(), start).await.map_err(|_| timed_out())?;
+                let started =
+                    tokio::time::timeout_at(deadline.into(), start).await.map_err(|_| timed_out())?;
                 started.map_err(|error| {
                     let plugin_id = tool.plugin().clone();
                     self.publish_event(EventKind::PluginFailed { plugin_id, error: error.to_string() });

@@ -125,7 +125,8 @@ impl Instance {
             return Ok(plugin);
         }
         let this = self.clone();
-        let start = async move { this.plugin.get_or_try_init(|| this.load(limit, progress)).await.map(|_| ()) };
+        let start =
+            async move { this.plugin.get_or_try_init(|| this.load(limit, progress)).await.map(|_| ()) };
         tokio::spawn(start)
             .await
             .unwrap_or_else(|panic| Err(LoadError::new(LoadErrorKind::RuntimeFailed, panic.to_string())))?;
