@@ -11,6 +11,7 @@ mod file_handler;
 pub mod json;
 mod names;
 mod output;
+mod permissions;
 mod plugin;
 mod runtime;
 mod schema;
@@ -27,6 +28,9 @@ pub use error::{ArgumentError, HookError, LoadError, LoadErrorKind, ToolError};
 pub use file_handler::{FileHandlerDefinition, FileOperation};
 pub use names::{CompetencyId, FileHandlerName, NameError, PluginId, RESERVED_PLUGIN_IDS, ToolName};
 pub use output::{Content, ToolOutput};
+pub use permissions::{
+    Access, Grants, HostPattern, Origin, PermissionError, Permissions, ResourceLimits, is_public,
+};
 pub use plugin::{Health, HealthStatus, ManifestError, Plugin, PluginManifest, PluginMetadata, PluginStatus};
 pub use runtime::{LoadRequest, PluginSource, Progress, Runtime};
 pub use schema::{MAX_SCHEMA_BYTES, MAX_SCHEMA_DEPTH, Schema, SchemaError};

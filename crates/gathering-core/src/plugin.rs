@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    BoxFuture, CallContext, CompetencyDefinition, FileHandlerDefinition, HookError, PluginId, Schema, Tier,
-    ToolCall, ToolDefinition, ToolError, ToolOutput,
+    BoxFuture, CallContext, CompetencyDefinition, FileHandlerDefinition, HookError, Permissions, PluginId,
+    Schema, Tier, ToolCall, ToolDefinition, ToolError, ToolOutput,
 };
 
 /// What a plugin says of itself.
@@ -51,8 +51,13 @@ pub struct PluginMetadata {
     #[serde(default, deserialize_with = "Schema::deserialize_parameters")]
     pub config_schema: Schema,
     /// What it asks to touch.
-    #[serde(default)]
-    pub permissions: Map<String, Value>,
+    #[serde(default, deserialize_with = "permissions")]
+    pub permissions: Permissions,
+}
+
+fn permissions<'de, D: Deserializer<'de>>(from: D) -> Result<Permissions, D::Error> {
+    Permissions::deserialize(from)
+        .map_err(|error| serde::de::Error::custom(format!("invalid permissions: {error}")))
 }
 
 fn default_license() -> String {

@@ -7,7 +7,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{BoxFuture, LoadError, Plugin, PluginId, PluginManifest};
+use crate::{BoxFuture, Grants, LoadError, Plugin, PluginId, PluginManifest};
 
 /// Where a plugin comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -49,6 +49,8 @@ pub struct LoadRequest<'a> {
     pub id: &'a PluginId,
     /// Its configuration, checked against its schema, with defaults.
     pub config: &'a Value,
+    /// What it may touch.
+    pub grants: &'a Grants,
     /// When loading is given up.
     pub deadline: Instant,
     /// Who is told about long work.

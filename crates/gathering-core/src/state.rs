@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{PluginId, PluginManifest, PluginSource, PluginStatus};
+use crate::{Permissions, PluginId, PluginManifest, PluginSource, PluginStatus};
 
 /// A plugin as it is kept over a restart.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,6 +20,9 @@ pub struct PluginRecord {
     pub status: PluginStatus,
     /// The configuration its operator gave, without defaults.
     pub config: Value,
+    /// What its operator allows it to touch.
+    #[serde(default, skip_serializing_if = "Permissions::is_empty")]
+    pub allowed: Permissions,
     /// What it said of itself when it was last described or loaded.
     pub manifest: PluginManifest,
     /// The fingerprint of the source that the manifest belongs to.

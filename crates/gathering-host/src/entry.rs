@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use gathering_core::{
-    HealthStatus, PluginId, PluginManifest, PluginMetadata, PluginRecord, PluginSource, PluginStatus, Tier,
+    HealthStatus, Permissions, PluginId, PluginManifest, PluginMetadata, PluginRecord, PluginSource,
+    PluginStatus, Tier,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -22,6 +23,8 @@ pub(crate) struct Entry {
     pub(crate) error: Option<String>,
     /// As its operator gave it, without defaults.
     pub(crate) config: Value,
+    /// What its operator allowed by command.
+    pub(crate) allowed: Permissions,
     pub(crate) manifest: Arc<PluginManifest>,
     pub(crate) fingerprint: Arc<str>,
     pub(crate) instance: Option<Arc<Instance>>,
@@ -42,6 +45,7 @@ impl Entry {
             source: self.source.clone(),
             status: self.status,
             config: self.config.clone(),
+            allowed: self.allowed.clone(),
             manifest: (*self.manifest).clone(),
             fingerprint: self.fingerprint.as_ref().to_owned(),
         }

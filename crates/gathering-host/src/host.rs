@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use gathering_core::{Caller, Change, PluginId, PluginStatus, Runtime, StateError, StateStore, ToolError};
+use gathering_core::{
+    Caller, Change, Permissions, PluginId, PluginStatus, Runtime, StateError, StateStore, ToolError,
+};
 use serde_json::Value;
 use tokio::sync::broadcast;
 
@@ -35,6 +37,10 @@ pub(crate) struct Inner {
     pub(crate) directories: Mutex<Vec<PathBuf>>,
     /// What plugins are configured with from outside, by their ids in lower case.
     pub(crate) configurations: HashMap<String, Value>,
+    /// What plugins are allowed from outside, by their ids in lower case.
+    pub(crate) permissions: HashMap<String, Permissions>,
+    /// Where plugins lie that agents made.
+    pub(crate) agent_directories: Vec<PathBuf>,
     /// Held while the snapshot is changed and saved; readers never wait for it.
     pub(crate) writer: tokio::sync::Mutex<()>,
     /// One lock a plugin, so that a slow load holds up nobody else's.
@@ -93,6 +99,8 @@ pub struct HostBuilder {
     limits: Limits,
     directories: Vec<PathBuf>,
     configurations: HashMap<String, Value>,
+    permissions: HashMap<String, Permissions>,
+    agent_directories: Vec<PathBuf>,
 }
 
 impl HostBuilder {
@@ -130,6 +138,18 @@ impl HostBuilder {
         self
     }
 
+    /// Allows the plugin `id` to touch this, beside what [`Host::grant`] allows.
+    pub fn allow(mut self, id: &PluginId, permissions: Permissions) -> Self {
+        self.permissions.insert(id.as_str().to_ascii_lowercase(), permissions);
+        self
+    }
+
+    /// Takes every plugin below `path`, which is absolute, for one that an agent made: it gets nothing without asking.
+    pub fn agent_directory(mut self, path: PathBuf) -> Self {
+        self.agent_directories.push(path);
+        self
+    }
+
     /// The host. It knows no plugin yet: see [`Host::restore`] and [`Host::discover`].
     pub fn build(self) -> Host {
         let inner = Arc::new_cyclic(|this| Inner {
@@ -142,6 +162,8 @@ impl HostBuilder {
             store: self.store,
             directories: Mutex::new(self.directories),
             configurations: self.configurations,
+            permissions: self.permissions,
+            agent_directories: self.agent_directories,
             writer: tokio::sync::Mutex::default(),
             operations: Mutex::default(),
             instances: AtomicU64::new(1),

@@ -5,11 +5,42 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use gathering_core::{
-    LoadError, LoadErrorKind, LoadRequest, Plugin, PluginId, PluginManifest, PluginSource, PluginStatus,
-    Progress, Runtime, Tier,
+    Grants, LoadError, LoadErrorKind, LoadRequest, Plugin, PluginId, PluginManifest, PluginSource,
+    PluginStatus, Progress, Runtime, Tier,
 };
 use serde_json::Value;
 use tokio::sync::{Notify, OnceCell, Semaphore, SemaphorePermit};
+
+/// Everything that starting a generation of a plugin takes.
+pub(crate) struct Launch {
+    pub(crate) id: PluginId,
+    pub(crate) runtime: Arc<dyn Runtime>,
+    pub(crate) source: PluginSource,
+    /// The configuration with defaults.
+    pub(crate) config: Value,
+    pub(crate) grants: Grants,
+}
+
+impl Launch {
+    /// Starts it within `limit`.
+    pub(crate) async fn start(
+        &self,
+        limit: Duration,
+        progress: Progress,
+    ) -> Result<Box<dyn Plugin>, LoadError> {
+        let request = LoadRequest {
+            source: &self.source,
+            id: &self.id,
+            config: &self.config,
+            grants: &self.grants,
+            deadline: Instant::now() + limit,
+            progress,
+        };
+        tokio::time::timeout(limit, self.runtime.load(request)).await.unwrap_or_else(|_| {
+            Err(LoadError::new(LoadErrorKind::TimedOut, format!("it did not start within {limit:?}")))
+        })
+    }
+}
 
 /// One generation of a plugin, running or to be started by its first call.
 pub(crate) struct Instance {
@@ -17,10 +48,7 @@ pub(crate) struct Instance {
     pub(crate) number: u64,
     pub(crate) id: PluginId,
     pub(crate) manifest: Arc<PluginManifest>,
-    /// The configuration with defaults, which a start needs.
-    config: Value,
-    runtime: Arc<dyn Runtime>,
-    source: PluginSource,
+    launch: Launch,
     plugin: OnceCell<Box<dyn Plugin>>,
     status: AtomicU8,
     permits: Semaphore,
@@ -45,48 +73,31 @@ impl Instance {
     /// A generation that runs already.
     pub(crate) fn running(
         number: u64,
-        id: PluginId,
-        runtime: Arc<dyn Runtime>,
-        source: PluginSource,
-        config: Value,
+        launch: Launch,
         manifest: Arc<PluginManifest>,
         plugin: Box<dyn Plugin>,
     ) -> Self {
         let permits = plugin.concurrency().max(1);
-        let cell = OnceCell::new_with(Some(plugin));
-        Self::new(number, id, runtime, source, config, manifest, cell, permits)
+        Self::new(number, launch, manifest, OnceCell::new_with(Some(plugin)), permits)
     }
 
     /// A generation that its first call starts. Until then one call at a time may enter.
-    pub(crate) fn to_be_started(
-        number: u64,
-        id: PluginId,
-        runtime: Arc<dyn Runtime>,
-        source: PluginSource,
-        config: Value,
-        manifest: Arc<PluginManifest>,
-    ) -> Self {
-        Self::new(number, id, runtime, source, config, manifest, OnceCell::new(), 1)
+    pub(crate) fn to_be_started(number: u64, launch: Launch, manifest: Arc<PluginManifest>) -> Self {
+        Self::new(number, launch, manifest, OnceCell::new(), 1)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the two constructors above name what they pass")]
     fn new(
         number: u64,
-        id: PluginId,
-        runtime: Arc<dyn Runtime>,
-        source: PluginSource,
-        config: Value,
+        launch: Launch,
         manifest: Arc<PluginManifest>,
         plugin: OnceCell<Box<dyn Plugin>>,
         permits: usize,
     ) -> Self {
         Self {
             number,
-            id,
+            id: launch.id.clone(),
             manifest,
-            config,
-            runtime,
-            source,
+            launch,
             plugin,
             status: AtomicU8::new(code(PluginStatus::Loaded)),
             permits: Semaphore::new(permits.min(Semaphore::MAX_PERMITS)),
@@ -134,12 +145,7 @@ impl Instance {
     }
 
     async fn load(&self, limit: Duration, progress: Progress) -> Result<Box<dyn Plugin>, LoadError> {
-        let deadline = Instant::now() + limit;
-        let request =
-            LoadRequest { source: &self.source, id: &self.id, config: &self.config, deadline, progress };
-        let plugin = tokio::time::timeout(limit, self.runtime.load(request)).await.map_err(|_| {
-            LoadError::new(LoadErrorKind::TimedOut, format!("it did not start within {limit:?}"))
-        })??;
+        let plugin = self.launch.start(limit, progress).await?;
         if plugin.manifest().clone().checked().ok().as_ref() != Some(&*self.manifest) {
             let message = "it registers other things than when it was loaded: reload it";
             return Err(LoadError::new(LoadErrorKind::InvalidPlugin, message));

@@ -7,6 +7,7 @@ mod discover;
 mod health;
 mod lifecycle;
 mod load;
+mod permissions;
 mod reload;
 mod restore;
 

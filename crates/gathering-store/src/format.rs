@@ -28,6 +28,9 @@ const MIGRATIONS: &[&str] = &["
         record ANY NOT NULL,
         reason TEXT NOT NULL
     ) STRICT;
+", "
+    -- Until then permissions could be anything and meant nothing; a plugin says them again when it is described next.
+    UPDATE plugins SET record = json_remove(record, '$.manifest.metadata.permissions') WHERE json_valid(record);
 "];
 
 /// The format that this version writes (`PRAGMA user_version`).

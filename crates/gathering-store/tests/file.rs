@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use gathering_core::{Change, StateStore, VERSION};
+use gathering_core::{Change, PluginRecord, StateStore, VERSION};
 use gathering_store::{OpenError, SqliteStore};
 
 fn refusal(path: &Path) -> OpenError {
@@ -58,10 +58,33 @@ fn a_file_of_a_newer_version_is_refused_with_both_versions_and_what_to_do() {
         error.to_string(),
         format!(
             "the state file `{}` was written by GatheRing 9.1.0 in format 7, and this is GatheRing {VERSION}, \
-             which knows formats up to 1: run GatheRing 9.1.0 or newer, or choose another data directory",
+             which knows formats up to 2: run GatheRing 9.1.0 or newer, or choose another data directory",
             path.display()
         )
     );
+}
+
+#[test]
+fn records_from_before_permissions_meant_something_are_kept_without_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    drop(SqliteStore::open(&path).unwrap());
+    tamper(
+        &path,
+        r#"INSERT INTO plugins (id, record) VALUES ('old', '{"id": "old", "runtime": "python",
+            "source": {"path": "/old.py"}, "status": "enabled", "config": {"number": 18446744073709551615},
+            "manifest": {"metadata": {"id": "old", "name": "é", "version": "1", "description": "",
+            "permissions": {"network": true, "anything": [1]}}}, "fingerprint": "f"}');
+        PRAGMA user_version = 1;"#,
+    );
+
+    let store = SqliteStore::open(&path).unwrap();
+
+    let [old]: [PluginRecord; 1] = store.plugins().unwrap().try_into().unwrap();
+    assert_eq!(store.set_aside().unwrap(), []);
+    assert!(old.manifest.metadata.permissions.is_empty() && old.allowed.is_empty());
+    assert_eq!(old.config, serde_json::json!({"number": u64::MAX}));
+    assert_eq!(old.manifest.metadata.name, "é");
 }
 
 #[test]

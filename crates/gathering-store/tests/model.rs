@@ -7,7 +7,8 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 use gathering_core::{
-    Change, PluginId, PluginManifest, PluginMetadata, PluginRecord, PluginSource, PluginStatus, StateStore,
+    Change, Permissions, PluginId, PluginManifest, PluginMetadata, PluginRecord, PluginSource, PluginStatus,
+    StateStore,
 };
 use gathering_store::SqliteStore;
 use gathering_testkit::MemoryStore;
@@ -32,6 +33,7 @@ fn record(id: String, status: PluginStatus, text: String, path: Option<PathBuf>)
         id,
         status,
         config: json!({"key": text, "number": u64::MAX, "small": 0.1}),
+        allowed: Permissions::from_words(["read=/é", "network=*.example.com:443", "memory=3"]).unwrap(),
         manifest: PluginManifest::new(metadata),
         fingerprint: text,
     }

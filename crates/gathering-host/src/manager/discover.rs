@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use futures_util::StreamExt;
 use gathering_core::{
-    BoxFuture, Change, LoadError, LoadErrorKind, PluginId, PluginManifest, PluginSource, PluginStatus,
-    Runtime,
+    BoxFuture, Change, LoadError, LoadErrorKind, Permissions, PluginId, PluginManifest, PluginSource,
+    PluginStatus, Runtime,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -238,6 +238,7 @@ impl Inner {
             status: PluginStatus::Unloaded,
             error: None,
             config: self.configuration(id).cloned().unwrap_or_else(|| Value::Object(Map::new())),
+            allowed: Permissions::default(),
             manifest,
             fingerprint,
             instance: None,
@@ -272,6 +273,7 @@ impl Inner {
             let mut entry = entry;
             if let Some(held) = held {
                 entry.config = held.config.clone();
+                entry.allowed = held.allowed.clone();
                 entry.generation = held.generation;
             }
             changes.push(Change::SavePlugin(Box::new(entry.record())));

@@ -1,11 +1,9 @@
 //! Loading: a plugin is started and all it contributes is registered, or nothing is.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use gathering_core::{
-    Change, LoadError, LoadErrorKind, LoadRequest, Plugin, PluginId, PluginManifest, PluginStatus, Progress,
-    Runtime,
+    Change, LoadError, LoadErrorKind, Plugin, PluginId, PluginManifest, PluginStatus, Progress, Runtime,
 };
 use serde_json::{Map, Value};
 
@@ -15,7 +13,7 @@ use crate::entry::Entry;
 use crate::error::PluginError;
 use crate::event::EventKind;
 use crate::host::Inner;
-use crate::instance::Instance;
+use crate::instance::{Instance, Launch};
 use crate::snapshot::Contributions;
 use crate::tool::Tool;
 
@@ -131,8 +129,10 @@ impl Inner {
         if !entry.is_registered() {
             // Not saved: a restart finds out the same by the fingerprint.
             self.change(|next, _| {
-                if next.plugins.get(entry.id.as_str()).is_some_and(|held| !held.is_registered()) {
-                    next.plugins.put(Arc::new(refreshed.clone()));
+                // What was allowed or configured meanwhile stays.
+                if let Some(held) = next.plugins.get(entry.id.as_str()).filter(|held| !held.is_registered()) {
+                    let (manifest, fingerprint) = (refreshed.manifest.clone(), refreshed.fingerprint.clone());
+                    next.plugins.put(Arc::new(Entry { manifest, fingerprint, ..(**held).clone() }));
                 }
                 Ok(())
             })
@@ -150,33 +150,18 @@ impl Inner {
         let given = config.unwrap_or_else(|| entry.config.clone());
         let config = complete_config(&entry.manifest, &given)?;
         let runtime = self.runtime(&entry.runtime).map_err(load_error)?;
-        let limit = self.limits.load_timeout;
-        let request = LoadRequest {
-            source: &entry.source,
-            id,
-            config: &config,
-            deadline: Instant::now() + limit,
-            progress: self.progress(id),
+        let launch = Launch {
+            id: id.clone(),
+            runtime,
+            source: entry.source.clone(),
+            config,
+            grants: self.grants(&entry).await?,
         };
-        let plugin = tokio::time::timeout(limit, runtime.load(request))
-            .await
-            .map_err(|_| {
-                let message = format!("it did not load within {limit:?}");
-                load_error(LoadError::new(LoadErrorKind::TimedOut, message))
-            })?
-            .map_err(load_error)?;
+        let plugin = launch.start(self.limits.load_timeout, self.progress(id)).await.map_err(load_error)?;
         let manifest = Arc::new(checked_manifest(id, &*plugin)?);
         // What it needs may be known only now that it runs.
         dependency::check(&self.snapshot.load(), &manifest)?;
-        let instance = Arc::new(Instance::running(
-            self.next_instance(),
-            id.clone(),
-            runtime,
-            entry.source.clone(),
-            config,
-            manifest.clone(),
-            plugin,
-        ));
+        let instance = Arc::new(Instance::running(self.next_instance(), launch, manifest.clone(), plugin));
         let contributions = compile(&manifest, &instance)?;
         let generation = entry.generation + 1;
         let entry =

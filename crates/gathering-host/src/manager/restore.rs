@@ -11,7 +11,7 @@ use crate::dependency;
 use crate::entry::Entry;
 use crate::error::PluginError;
 use crate::host::Inner;
-use crate::instance::Instance;
+use crate::instance::{Instance, Launch};
 
 /// What came back.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -71,6 +71,7 @@ impl Inner {
             source: record.source,
             status: PluginStatus::Unloaded,
             error: None,
+            allowed: record.allowed,
             manifest: Arc::new(record.manifest),
             fingerprint: record.fingerprint.into(),
             instance: None,
@@ -109,14 +110,15 @@ impl Inner {
             return self.load_one(&entry.id, None, status).await;
         }
         let config = complete_config(&entry.manifest, &entry.config)?;
-        let instance = Arc::new(Instance::to_be_started(
-            self.next_instance(),
-            entry.id.clone(),
+        let launch = Launch {
+            id: entry.id.clone(),
             runtime,
-            entry.source.clone(),
+            source: entry.source.clone(),
             config,
-            entry.manifest.clone(),
-        ));
+            grants: self.grants(entry).await?,
+        };
+        let instance =
+            Arc::new(Instance::to_be_started(self.next_instance(), launch, entry.manifest.clone()));
         let contributions = compile(&entry.manifest, &instance)?;
         instance.set_status(status);
         self.change(|next, _| {

@@ -1,6 +1,6 @@
 //! What the store does with a record that cannot be read and with a disk that is full: nothing else is lost.
 
-use gathering_core::{PluginManifest, PluginMetadata, PluginSource, PluginStatus};
+use gathering_core::{Permissions, PluginManifest, PluginMetadata, PluginSource, PluginStatus};
 use serde_json::json;
 
 use super::*;
@@ -14,6 +14,7 @@ fn record(id: &str) -> PluginRecord {
         source: PluginSource::Builtin(metadata.id.clone()),
         status: PluginStatus::Enabled,
         config: json!({}),
+        allowed: Permissions::default(),
         manifest: PluginManifest::new(metadata),
         fingerprint: "1".into(),
     }
