@@ -12,6 +12,9 @@ use tokio::sync::{Notify, watch};
 
 use crate::log::{Lines, PluginLog};
 
+/// The most that a pipe holds, unless the system was told otherwise (`/proc/sys/fs/pipe-max-size`).
+const MAX_PIPE: usize = 1 << 20;
+
 /// How a process ended: its exit code or signal, in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ended(pub(crate) String);
@@ -37,6 +40,8 @@ pub(crate) struct Surroundings<'a> {
 /// A running process. It is killed, with its process group, when this is dropped.
 pub(crate) struct Process {
     ended: watch::Receiver<Option<Ended>>,
+    /// Closed when what it printed is in the log.
+    copied: watch::Receiver<()>,
     kill: Arc<Notify>,
 }
 
@@ -76,9 +81,14 @@ impl Process {
             Pipes { to: pipe::Sender::from_owned_fd(to)?, from: pipe::Receiver::from_owned_fd(from)? };
         let (tell, ended) = watch::channel(None);
         let kill = Arc::new(Notify::new());
-        tokio::spawn(copy_prints(pipe::Receiver::from_owned_fd(prints)?, around.log, ended.clone()));
+        let (copying, copied) = watch::channel(());
+        let prints = copy_prints(pipe::Receiver::from_owned_fd(prints)?, around.log, ended.clone());
+        tokio::spawn(async move {
+            prints.await;
+            drop(copying);
+        });
         tokio::spawn(attend(child, kill.clone(), tell));
-        Ok((Self { ended, kill }, pipes))
+        Ok((Self { ended, copied, kill }, pipes))
     }
 
     /// How it ended, if it has.
@@ -91,10 +101,13 @@ impl Process {
         wait(self.ended.clone()).await
     }
 
-    /// Kills it and waits until nothing of it is left.
+    /// Kills it and waits until nothing of it is left and what it printed is in the log.
     pub(crate) async fn kill(&self) -> Ended {
         self.kill.notify_one();
-        self.wait().await
+        let ended = self.wait().await;
+        // Nothing is ever sent: the error, that the other end is gone, is what is waited for.
+        let _ = self.copied.clone().changed().await;
+        ended
     }
 }
 
@@ -175,20 +188,28 @@ fn signal_name(number: i32) -> Option<&'static str> {
 
 /// Copies what the worker prints to the log until it has ended, however much that is.
 ///
-/// Not until the end of the pipe: what the worker started may outlive it and keep the pipe open.
+/// Not until the end of the pipe: what the worker started may outlive it, keep the pipe open and print for ever. Once the
+/// worker has ended, no more is read than a pipe can hold.
 async fn copy_prints(from: pipe::Receiver, log: Arc<PluginLog>, ended: watch::Receiver<Option<Ended>>) {
     let mut lines = Lines::default();
     let mut buffer = vec![0; 64 << 10];
-    let over = wait(ended);
-    tokio::pin!(over);
-    let mut is_over = false;
+    let mut left = None;
     loop {
+        if left.is_none() && ended.borrow().is_some() {
+            left = Some(MAX_PIPE);
+        }
         match from.try_read(&mut buffer) {
             Ok(0) => break,
-            Ok(length) => save(&log, lines.push(&buffer[..length])).await,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock && !is_over => {
+            Ok(length) => {
+                save(&log, lines.push(&buffer[..length])).await;
+                left = left.map(|left: usize| left.saturating_sub(length));
+                if left == Some(0) {
+                    break;
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && left.is_none() => {
                 tokio::select! {
-                    _ = &mut over => is_over = true,
+                    _ = wait(ended.clone()) => {}
                     ready = from.readable() => if ready.is_err() { break },
                 }
             }

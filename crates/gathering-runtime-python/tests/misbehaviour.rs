@@ -181,6 +181,25 @@ async fn what_a_worker_started_ends_with_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_plugin_left_behind_and_prints_for_ever_does_not_hold_up_its_unload() {
+    let host = PythonHost::new();
+    let body = "\
+def tool_leave_behind(self):
+    import subprocess
+    again = 'sys.stderr.write(\"again \" * 1000 + chr(10))'
+    code = f'import sys; {again}; print(flush=True)\\nwhile True: {again}'
+    child = subprocess.Popen([sys.executable, '-c', code], stdout=subprocess.PIPE, start_new_session=True)
+    child.stdout.readline()
+    return 'left'";
+    host.enable_plugin("parent", body).await;
+    assert_eq!(host.call("leave_behind", json!({})).await, Ok(json!("left")));
+
+    host.unload("parent", false).await.expect("it unloads");
+
+    assert!(host.log("parent").contains("again again"), "what it printed until then is kept");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_result_without_a_form_in_json_is_refused_with_its_place() {
     let host = bad().await;
 
