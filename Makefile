@@ -45,8 +45,12 @@ demo: setup build ## does the main job once through, printing each step, and exi
 test: setup lint test-rust test-python examples demo docs ## proves everything
 	@echo "make test: all is well"
 
+# What could not run here says so in its output, which cargo shows only when asked.
 test-rust:
-	cargo test --quiet --workspace
+	@mkdir -p $(TARGET)
+	cargo test --quiet --workspace -- --show-output > $(TARGET)/test.log 2>&1 || { cat $(TARGET)/test.log; exit 1; }
+	@grep -h '^test result:' $(TARGET)/test.log
+	@grep -h 'NOT RUN' $(TARGET)/test.log | sort -u || true
 
 test-python: $(VENV)/.tests
 	PYTHONPATH=python $(VENV)/bin/python -W error -m unittest discover --start-directory python/tests

@@ -109,7 +109,7 @@ class Nested(WorkerTest):
             self.refusal(self.mine.call("odd")),
             (
                 "tool_error",
-                "ValueError: Invalid parameters for tool 'other': it is a object, which has no form in JSON: "
+                "ValueError: Invalid parameters for tool 'other': it is of type `object`, which has no form in JSON: "
                 "return a dictionary, a list or text (at x)",
             ),
         )

@@ -211,7 +211,7 @@ class Calling(WorkerTest):
         odd = self.mine.call("odd")
         self.assertEqual(
             self.refusal(odd),
-            ("invalid_result", "`/a/1` is a object, which has no form in JSON: return a dictionary, a list or text"),
+            ("invalid_result", "`/a/1` is of type `object`, which has no form in JSON: return a dictionary, a list or text"),
         )
         self.assertEqual(odd["error"]["data"]["errors"][0]["pointer"], "/a/1")
         self.assertEqual(

@@ -54,7 +54,11 @@ pub(crate) fn throughput(python: &Path, gathering: &Path) -> Result<Vec<Row>, Fa
             native / fastapi,
             "x",
         ),
-        Row::beside("  the same with a Python plugin in a process of its own, which is counted", plugin / fastapi, "x"),
+        Row::beside(
+            "  the same with a Python plugin in a process of its own, which is counted",
+            plugin / fastapi,
+            "x",
+        ),
         Row::beside("  requests a CPU second, native", native, "/s"),
         Row::beside("  requests a CPU second, Python plugin", plugin, "/s"),
         Row::beside("  requests a CPU second, FastAPI + uvicorn + pydantic", fastapi, "/s"),

@@ -25,6 +25,7 @@ const FILES: &[(&str, &str)] = files![
     "_worker/__main__.py",
     "_worker/channel.py",
     "_worker/context.py",
+    "_worker/evaluate.py",
     "_worker/failures.py",
     "_worker/loading.py",
     "_worker/loops.py",
@@ -127,7 +128,8 @@ mod tests {
         let again = install(data.path()).expect("there");
 
         assert_eq!(program, again);
-        assert_eq!(fs::read_to_string(&program).expect("a file"), FILES[8].1);
+        let carried = FILES.iter().find(|(path, _)| *path == "_worker/__main__.py").expect("it is carried");
+        assert_eq!(fs::read_to_string(&program).expect("a file"), carried.1);
         assert_eq!(fs::read_dir(data.path().join("sdk")).expect("a folder").count(), 1);
     }
 

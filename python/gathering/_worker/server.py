@@ -1,4 +1,4 @@
-"""Serves the host's requests: describe, scan, load, call, enable, disable, health, unload."""
+"""Serves the host's requests: describe, scan, load, call, enable, disable, health, unload, evaluate."""
 
 import os
 import sys
@@ -59,6 +59,7 @@ class Server:
         self._methods = {
             "describe": self._describe,
             "scan": self._scan,
+            "evaluate": self._evaluate,
             "load": self._load,
             "enable": self._enable,
             "disable": self._disable,
@@ -241,6 +242,11 @@ class Server:
         self._root = params["path"]
         with self._loading():
             return loading.scan(params["path"])
+
+    def _evaluate(self, params):
+        from gathering._worker.evaluate import evaluate
+
+        return evaluate(params["code"], params["output_limit"], params["result_limit"])
 
     def _load(self, params):
         from gathering._collect import Collected, collect

@@ -115,7 +115,7 @@ def _convert(value, depth):
     except NoJson:
         raise
     except Exception as error:
-        raise NoJson([], f"is a {kind.__name__}, which failed while it was converted: {type(error).__name__}") from None
+        raise NoJson([], f"is of type `{kind.__name__}`, which failed while it was converted: {type(error).__name__}") from None
 
 
 def _convert_other(value, kind, depth):
@@ -159,7 +159,7 @@ def _convert_other(value, kind, depth):
         return _convert(value.model_dump(), depth + 1)
     if isinstance(value, Mapping):
         return _object(value.items(), depth)
-    raise NoJson([], f"is a {kind.__name__}, which has no form in JSON{_hint(value)}")
+    raise NoJson([], f"is of type `{kind.__name__}`, which has no form in JSON{_hint(value)}")
 
 
 def _hint(value):
