@@ -120,7 +120,7 @@ class Refusals(unittest.TestCase):
         waiting = wait()
         self.addCleanup(waiting.close)
         for value, pointer, message in [
-            ({"a": [1, object()]}, "/a/1", "is a object, which has no form in JSON: return a dictionary, a list or text"),
+            ({"a": [1, object()]}, "/a/1", "is of type `object`, which has no form in JSON: return a dictionary, a list or text"),
             ({"a/b~c": float("nan")}, "/a~1b~0c", "is nan, which is no number in JSON: return None or text"),
             ([float("inf")], "/0", "is inf, which is no number in JSON: return None or text"),
             (2**64, "", "is an integer beyond 64 bits, which readers would round: return it as text"),
@@ -130,10 +130,10 @@ class Refusals(unittest.TestCase):
             ({True: 1}, "", "has a key that is a bool: keys are text or integers"),
             ({1: "a", "1": "b"}, "", "has two keys that are written `1`"),
             ({1, "a"}, "", "is a set whose members have no order: return a list"),
-            (Point(1j, None), "/x", "is a complex, which has no form in JSON: return a dictionary, a list or text"),
-            (iter([1]), "", "is a list_iterator, which has no form in JSON: return a list of what it gives"),
-            (waiting, "", "is a coroutine, which has no form in JSON: await it and return what it gives"),
-            (print, "", "is a builtin_function_or_method, which has no form in JSON: call it and return what it gives"),
+            (Point(1j, None), "/x", "is of type `complex`, which has no form in JSON: return a dictionary, a list or text"),
+            (iter([1]), "", "is of type `list_iterator`, which has no form in JSON: return a list of what it gives"),
+            (waiting, "", "is of type `coroutine`, which has no form in JSON: await it and return what it gives"),
+            (print, "", "is of type `builtin_function_or_method`, which has no form in JSON: call it and return what it gives"),
         ]:
             with self.subTest(repr(value)):
                 self.assertEqual(self.refused(value), (pointer, message))
@@ -153,7 +153,7 @@ class Refusals(unittest.TestCase):
                 raise RuntimeError("no")
 
         self.assertEqual(
-            self.refused([Broken()]), ("/0", "is a Broken, which failed while it was converted: RuntimeError")
+            self.refused([Broken()]), ("/0", "is of type `Broken`, which failed while it was converted: RuntimeError")
         )
 
     def test_a_hundred_levels_are_taken(self):
