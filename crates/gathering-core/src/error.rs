@@ -161,6 +161,35 @@ impl ToolError {
             Self::ShuttingDown => "shutting_down",
         }
     }
+
+    /// Gives `change` each text that what ran the call may have written.
+    pub(crate) fn each_text(&mut self, change: impl Fn(&mut String)) {
+        match self {
+            Self::Failed { message, traceback, .. } => {
+                change(message);
+                change(traceback);
+            }
+            Self::Forbidden { reason }
+            | Self::WrongState { reason, .. }
+            | Self::WorkerExited { reason, .. }
+            | Self::ProtocolError { reason, .. }
+            | Self::SandboxSetupFailed { reason } => change(reason),
+            Self::InvalidArguments { errors, .. } | Self::InvalidResult { errors, .. } => {
+                for error in errors {
+                    change(&mut error.pointer);
+                    change(&mut error.message);
+                }
+            }
+            Self::UnknownTool { .. }
+            | Self::MissingCompetency { .. }
+            | Self::PluginDisabled { .. }
+            | Self::TooLarge { .. }
+            | Self::Busy { .. }
+            | Self::TimedOut { .. }
+            | Self::OutputLimit { .. }
+            | Self::ShuttingDown => {}
+        }
+    }
 }
 
 /// One thing that does not fit a schema.

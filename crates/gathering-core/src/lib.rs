@@ -15,6 +15,7 @@ mod permissions;
 mod plugin;
 mod runtime;
 mod schema;
+mod secrets;
 mod state;
 mod tool;
 
@@ -34,6 +35,7 @@ pub use permissions::{
 pub use plugin::{Health, HealthStatus, ManifestError, Plugin, PluginManifest, PluginMetadata, PluginStatus};
 pub use runtime::{LoadRequest, PluginSource, Progress, Runtime};
 pub use schema::{MAX_SCHEMA_BYTES, MAX_SCHEMA_DEPTH, Schema, SchemaError};
+pub use secrets::{MAX_SECRET, MIN_SECRET, PluginSecrets, SecretError, Secrets, check_secret};
 pub use state::{Change, PluginRecord, StateError, StateStore};
 pub use tool::{ToolAnnotations, ToolDefinition};
 

@@ -99,6 +99,24 @@ pub enum PluginError {
         /// What its health check said.
         reason: String,
     },
+    /// What is to be revoked was not granted.
+    #[error("`{permissions}` cannot be revoked, because it was not granted to `{id}`: {granted}")]
+    NotGranted {
+        /// The plugin.
+        id: PluginId,
+        /// What was to be revoked and was not granted.
+        permissions: String,
+        /// What is granted, and where else it may be allowed.
+        granted: String,
+    },
+    /// Something was revoked, and the plugin cannot run without it.
+    #[error("the permission was revoked, and `{id}` was unloaded, because it cannot go on without: {reason}")]
+    StoppedByRevoke {
+        /// The plugin.
+        id: PluginId,
+        /// Why its new generation did not take over.
+        reason: String,
+    },
     /// A folder of plugins cannot be used.
     #[error("{0}")]
     Directory(String),
@@ -125,6 +143,8 @@ impl PluginError {
             Self::Load { error, .. } => error.kind.code(),
             Self::Hook { .. } => "hook_failed",
             Self::Unhealthy { .. } => "unhealthy",
+            Self::NotGranted { .. } => "not_granted",
+            Self::StoppedByRevoke { .. } => "stopped_by_revoke",
             Self::Directory(_) => "invalid_directory",
             Self::State(StateError::StorageFull(_)) => "storage_full",
             Self::State(StateError::Failed(_)) => "state_failed",

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use gathering_core::{CallId, PluginId, ToolName};
+use gathering_core::{CallId, Permissions, PluginId, ToolName};
 use serde::{Serialize, Serializer};
 use tokio::sync::broadcast;
 
@@ -76,6 +76,20 @@ pub enum EventKind {
         /// The plugin.
         plugin_id: PluginId,
     },
+    /// A plugin is allowed more.
+    PermissionsGranted {
+        /// The plugin.
+        plugin_id: PluginId,
+        /// What it was allowed.
+        permissions: Permissions,
+    },
+    /// A plugin is allowed less.
+    PermissionsRevoked {
+        /// The plugin.
+        plugin_id: PluginId,
+        /// What it is no longer allowed.
+        permissions: Permissions,
+    },
     /// A plugin could not be loaded, reloaded, started, or a hook of it failed.
     PluginFailed {
         /// The plugin.
@@ -113,6 +127,8 @@ impl EventKind {
             Self::PluginDisabled { .. } => "plugin_disabled",
             Self::PluginUnloaded { .. } => "plugin_unloaded",
             Self::PluginReloaded { .. } => "plugin_reloaded",
+            Self::PermissionsGranted { .. } => "permissions_granted",
+            Self::PermissionsRevoked { .. } => "permissions_revoked",
             Self::PluginFailed { .. } => "plugin_failed",
             Self::ToolCalled { .. } => "tool_called",
         }
@@ -129,6 +145,8 @@ impl EventKind {
             | Self::PluginDisabled { plugin_id }
             | Self::PluginUnloaded { plugin_id }
             | Self::PluginReloaded { plugin_id }
+            | Self::PermissionsGranted { plugin_id, .. }
+            | Self::PermissionsRevoked { plugin_id, .. }
             | Self::PluginFailed { plugin_id, .. }
             | Self::ToolCalled { plugin_id, .. } => plugin_id,
         }

@@ -127,7 +127,9 @@ impl Inner {
                 origin.parent,
                 this.clone(),
             );
-            return this.call(&found, arguments, &cx, origin.limit).await;
+            let mut outcome = this.call(&found, arguments, &cx, origin.limit).await;
+            found.instance.secrets().redact_outcome(&mut outcome);
+            return outcome;
         }
     }
 

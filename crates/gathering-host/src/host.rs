@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use gathering_core::{
-    Caller, Change, Permissions, PluginId, PluginStatus, Runtime, StateError, StateStore, ToolError,
+    Caller, Change, Permissions, PluginId, PluginStatus, Runtime, Secrets, StateError, StateStore, ToolError,
 };
 use serde_json::Value;
 use tokio::sync::broadcast;
@@ -38,9 +38,10 @@ pub(crate) struct Inner {
     /// What plugins are configured with from outside, by their ids in lower case.
     pub(crate) configurations: HashMap<String, Value>,
     /// What plugins are allowed from outside, by their ids in lower case.
-    pub(crate) permissions: HashMap<String, Permissions>,
+    pub(crate) allowances: HashMap<String, Permissions>,
     /// Where plugins lie that agents made.
     pub(crate) agent_directories: Vec<PathBuf>,
+    pub(crate) secrets: Option<Arc<dyn Secrets>>,
     /// Held while the snapshot is changed and saved; readers never wait for it.
     pub(crate) writer: tokio::sync::Mutex<()>,
     /// One lock a plugin, so that a slow load holds up nobody else's.
@@ -99,8 +100,9 @@ pub struct HostBuilder {
     limits: Limits,
     directories: Vec<PathBuf>,
     configurations: HashMap<String, Value>,
-    permissions: HashMap<String, Permissions>,
+    allowances: HashMap<String, Permissions>,
     agent_directories: Vec<PathBuf>,
+    secrets: Option<Arc<dyn Secrets>>,
 }
 
 impl HostBuilder {
@@ -140,13 +142,19 @@ impl HostBuilder {
 
     /// Allows the plugin `id` to touch this, beside what [`Host::grant`] allows.
     pub fn allow(mut self, id: &PluginId, permissions: Permissions) -> Self {
-        self.permissions.insert(id.as_str().to_ascii_lowercase(), permissions);
+        self.allowances.insert(id.as_str().to_ascii_lowercase(), permissions);
         self
     }
 
     /// Takes every plugin below `path`, which is absolute, for one that an agent made: it gets nothing without asking.
     pub fn agent_directory(mut self, path: PathBuf) -> Self {
         self.agent_directories.push(path);
+        self
+    }
+
+    /// Tells plugins the secrets of `secrets` that they are granted. Without it there are none.
+    pub fn secrets(mut self, secrets: Arc<dyn Secrets>) -> Self {
+        self.secrets = Some(secrets);
         self
     }
 
@@ -162,8 +170,9 @@ impl HostBuilder {
             store: self.store,
             directories: Mutex::new(self.directories),
             configurations: self.configurations,
-            permissions: self.permissions,
+            allowances: self.allowances,
             agent_directories: self.agent_directories,
+            secrets: self.secrets,
             writer: tokio::sync::Mutex::default(),
             operations: Mutex::default(),
             instances: AtomicU64::new(1),

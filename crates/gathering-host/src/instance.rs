@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use gathering_core::{
-    Grants, LoadError, LoadErrorKind, LoadRequest, Plugin, PluginId, PluginManifest, PluginSource,
-    PluginStatus, Progress, Runtime, Tier,
+    Grants, LoadError, LoadErrorKind, LoadRequest, Plugin, PluginId, PluginManifest, PluginSecrets,
+    PluginSource, PluginStatus, Progress, Runtime, Tier,
 };
 use serde_json::Value;
 use tokio::sync::{Notify, OnceCell, Semaphore, SemaphorePermit};
@@ -19,10 +19,11 @@ pub(crate) struct Launch {
     /// The configuration with defaults.
     pub(crate) config: Value,
     pub(crate) grants: Grants,
+    pub(crate) secrets: Arc<PluginSecrets>,
 }
 
 impl Launch {
-    /// Starts it within `limit`.
+    /// Starts it within `limit`. No secret is in the error.
     pub(crate) async fn start(
         &self,
         limit: Duration,
@@ -33,12 +34,14 @@ impl Launch {
             id: &self.id,
             config: &self.config,
             grants: &self.grants,
+            secrets: &self.secrets,
             deadline: Instant::now() + limit,
             progress,
         };
-        tokio::time::timeout(limit, self.runtime.load(request)).await.unwrap_or_else(|_| {
+        let loaded = tokio::time::timeout(limit, self.runtime.load(request)).await.unwrap_or_else(|_| {
             Err(LoadError::new(LoadErrorKind::TimedOut, format!("it did not start within {limit:?}")))
-        })
+        });
+        loaded.map_err(|error| self.secrets.redact_load_error(error))
     }
 }
 
@@ -109,6 +112,16 @@ impl Instance {
         }
     }
 
+    /// What it may touch.
+    pub(crate) fn grants(&self) -> &Grants {
+        &self.launch.grants
+    }
+
+    /// The secrets that it was handed: nothing that it says leaves the host without passing them.
+    pub(crate) fn secrets(&self) -> &PluginSecrets {
+        &self.launch.secrets
+    }
+
     pub(crate) fn status(&self) -> PluginStatus {
         PluginStatus::ALL[usize::from(self.status.load(Ordering::Acquire))]
     }
@@ -152,7 +165,8 @@ impl Instance {
         }
         if self.status() == PluginStatus::Enabled {
             plugin.on_enable().await.map_err(|error| {
-                LoadError::new(LoadErrorKind::InvalidPlugin, format!("on_enable failed: {error}"))
+                let message = format!("on_enable failed: {error}");
+                self.secrets().redact_load_error(LoadError::new(LoadErrorKind::InvalidPlugin, message))
             })?;
         }
         self.permits.add_permits(plugin.concurrency().clamp(1, Semaphore::MAX_PERMITS / 2) - 1);

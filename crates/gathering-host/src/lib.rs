@@ -23,7 +23,10 @@ pub use error::PluginError;
 pub use event::{Event, EventKind};
 pub use execute::{CallOptions, CallReport};
 pub use host::{Host, HostBuilder, Limits};
-pub use manager::{Dependencies, Discovered, Discovery, DiscoveryError, Restored};
+pub use manager::{
+    Allowed, Dependencies, Discovered, Discovery, DiscoveryError, PermissionsChange, PluginPermissions,
+    Restored,
+};
 pub use snapshot::Snapshot;
 pub use table::{Definition, Index, Table, Taken};
 pub use tool::Tool;

@@ -16,11 +16,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use gathering_core::{Change, PluginId};
+use gathering_core::{Change, Permissions, PluginId};
 use serde_json::Value;
 
 pub use discover::{Discovered, Discovery, DiscoveryError};
 pub use load::Dependencies;
+pub use permissions::{Allowed, PermissionsChange, PluginPermissions};
 pub use restore::Restored;
 
 use crate::entry::{Entry, PluginHealth, PluginInfo};
@@ -109,6 +110,30 @@ impl Host {
     pub async fn reload(&self, id: &str, config: Option<Value>) -> Result<(), PluginError> {
         let id = id.to_owned();
         self.to_the_end(async move |inner| inner.reload(&id, config).await).await
+    }
+
+    /// What the plugin asks to touch, what it is allowed, and what it may touch because of both.
+    pub async fn permissions(&self, id: &str) -> Result<PluginPermissions, PluginError> {
+        self.inner.permissions(id).await
+    }
+
+    /// Allows the plugin to touch more, as far as it asks for it. If that changes anything and it is loaded, it is
+    /// reloaded; no call is lost. An error of the reload leaves the permission granted and the old generation running.
+    pub async fn grant(&self, id: &str, permissions: Permissions) -> Result<PermissionsChange, PluginError> {
+        let id = id.to_owned();
+        self.to_the_end(async move |inner| inner.grant(&id, permissions).await).await
+    }
+
+    /// Takes back what [`Host::grant`] allowed: these entries, written as they were granted, or all. A loaded plugin is
+    /// reloaded, and no call is lost; one that cannot go on without is unloaded, with those that need it, and the error
+    /// says so.
+    pub async fn revoke(
+        &self,
+        id: &str,
+        permissions: Option<Permissions>,
+    ) -> Result<PermissionsChange, PluginError> {
+        let id = id.to_owned();
+        self.to_the_end(async move |inner| inner.revoke(&id, permissions).await).await
     }
 
     /// How a loaded plugin feels. One that was not started since the restart is not started for this.

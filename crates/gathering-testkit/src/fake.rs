@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use gathering_core::{
-    BoxFuture, CallContext, CompetencyDefinition, FileHandlerDefinition, Health, HookError, LoadError,
-    LoadErrorKind, LoadRequest, Plugin, PluginId, PluginManifest, PluginMetadata, PluginSource, Runtime,
-    ToolCall, ToolDefinition, ToolError, ToolOutput,
+    BoxFuture, CallContext, CompetencyDefinition, FileHandlerDefinition, Grants, Health, HookError,
+    LoadError, LoadErrorKind, LoadRequest, Plugin, PluginId, PluginManifest, PluginMetadata, PluginSource,
+    Runtime, ToolCall, ToolDefinition, ToolError, ToolOutput,
 };
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
@@ -19,13 +19,15 @@ use tokio::net::TcpStream;
 ///
 /// `echo…` returns its arguments, `add…` adds `x` and `y`, `count…` counts its calls, `fail…` fails with `message`,
 /// `sleep…` waits `seconds`, `wait…` waits until it is stopped, `hold…` connects to `port` on loopback, sends a byte and
-/// keeps the connection until it is stopped, `call…` calls `tool` with `arguments`, `version…` tells the plugin's version.
+/// keeps the connection until it is stopped, `call…` calls `tool` with `arguments`, `version…` tells the plugin's version,
+/// `grants…` what it was granted, and `secrets…` the secrets that it was told.
 #[derive(Clone)]
 pub struct FakePlugin {
     manifest: PluginManifest,
     concurrency: usize,
     load_error: Option<String>,
     enable_error: Option<String>,
+    needs_secret: Option<String>,
     health: Health,
 }
 
@@ -41,6 +43,7 @@ impl FakePlugin {
             concurrency: 1000,
             load_error: None,
             enable_error: None,
+            needs_secret: None,
             health: Health::healthy(),
         }
     }
@@ -106,6 +109,18 @@ impl FakePlugin {
     /// Lets loading it fail.
     pub fn fails_to_load(mut self, message: &str) -> Self {
         self.load_error = Some(message.into());
+        self
+    }
+
+    /// Asks for permissions.
+    pub fn asks(self, permissions: Value) -> Self {
+        let permissions = serde_json::from_value(permissions).expect("the test gives good permissions");
+        self.metadata(|metadata| metadata.permissions = permissions)
+    }
+
+    /// Lets loading it fail as long as it is told no secret.
+    pub fn needs_secret(mut self, message: &str) -> Self {
+        self.needs_secret = Some(message.into());
         self
     }
 
@@ -190,9 +205,24 @@ impl Runtime for FakeRuntime {
             if let Some(message) = &plugin.load_error {
                 return Err(LoadError::new(LoadErrorKind::InvalidPlugin, message.clone()));
             }
+            let secrets = request
+                .secrets
+                .all()
+                .map_err(|error| LoadError::new(LoadErrorKind::RuntimeFailed, error.to_string()))?;
+            if let Some(message) = &plugin.needs_secret
+                && secrets.is_empty()
+            {
+                return Err(LoadError::new(LoadErrorKind::InvalidPlugin, message.clone()));
+            }
             self.loads.fetch_add(1, Ordering::SeqCst);
             self.running.fetch_add(1, Ordering::SeqCst);
-            let running = Running { plugin, running: self.running.clone(), calls: AtomicUsize::new(0) };
+            let running = Running {
+                plugin,
+                grants: request.grants.clone(),
+                secrets,
+                running: self.running.clone(),
+                calls: AtomicUsize::new(0),
+            };
             Ok(Box::new(running) as Box<dyn Plugin>)
         })
     }
@@ -201,6 +231,8 @@ impl Runtime for FakeRuntime {
 /// Counts as running until it is dropped.
 struct Running {
     plugin: FakePlugin,
+    grants: Grants,
+    secrets: Vec<(String, String)>,
     running: Arc<AtomicUsize>,
     calls: AtomicUsize,
 }
@@ -231,6 +263,12 @@ impl Plugin for Running {
                     Ok((argument("x").as_i64().unwrap_or(0) + argument("y").as_i64().unwrap_or(0)).into())
                 }
                 "count" => Ok(calls.into()),
+                "grants" => {
+                    Ok(serde_json::to_value(&self.grants).expect("grants have a form in JSON").into())
+                }
+                "secrets" => {
+                    Ok(self.secrets.iter().map(|(_, value)| value.clone()).collect::<Vec<_>>().into())
+                }
                 "version" => Ok(self.plugin.manifest.metadata.version.clone().into()),
                 "fail" => Err(ToolError::Failed {
                     tool: call.tool.clone(),

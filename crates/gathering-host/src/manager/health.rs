@@ -21,13 +21,15 @@ impl Inner {
     }
 
     async fn health_of(&self, entry: &Entry) -> PluginHealth {
-        let started = entry.instance.as_ref().and_then(|instance| instance.started());
-        let health = match started {
-            Some(plugin) => {
+        let running = entry.instance.as_ref().and_then(|instance| Some((instance, instance.started()?)));
+        let health = match running {
+            Some((instance, plugin)) => {
                 let limit = self.limits.health_timeout;
-                within(limit, plugin.health())
+                let mut health = within(limit, plugin.health())
                     .await
-                    .unwrap_or_else(|| Health::unhealthy(format!("the check did not end within {limit:?}")))
+                    .unwrap_or_else(|| Health::unhealthy(format!("the check did not end within {limit:?}")));
+                instance.secrets().redact_map(&mut health.details);
+                health
             }
             None => {
                 let details = Map::from_iter([

@@ -88,7 +88,7 @@ impl Inner {
         let limit = self.limits.hook_timeout;
         let message = match within(limit, plugin.on_enable()).await {
             Some(Ok(())) => return Ok(()),
-            Some(Err(error)) => error.message,
+            Some(Err(error)) => instance.secrets().redact_text(&error.message).into_owned(),
             None => format!("it did not end within {limit:?}"),
         };
         Err(PluginError::Hook { id: instance.id.clone(), hook: "on_enable", message })
@@ -131,7 +131,7 @@ impl Inner {
             let limit = self.limits.hook_timeout;
             let message = match within(limit, plugin.on_disable()).await {
                 Some(Ok(())) => None,
-                Some(Err(error)) => Some(error.message),
+                Some(Err(error)) => Some(instance.secrets().redact_text(&error.message).into_owned()),
                 None => Some(format!("it did not end within {limit:?}")),
             };
             if let Some(message) = message {

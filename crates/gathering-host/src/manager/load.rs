@@ -13,7 +13,7 @@ use crate::entry::Entry;
 use crate::error::PluginError;
 use crate::event::EventKind;
 use crate::host::Inner;
-use crate::instance::{Instance, Launch};
+use crate::instance::Instance;
 use crate::snapshot::Contributions;
 use crate::tool::Tool;
 
@@ -150,13 +150,7 @@ impl Inner {
         let given = config.unwrap_or_else(|| entry.config.clone());
         let config = complete_config(&entry.manifest, &given)?;
         let runtime = self.runtime(&entry.runtime).map_err(load_error)?;
-        let launch = Launch {
-            id: id.clone(),
-            runtime,
-            source: entry.source.clone(),
-            config,
-            grants: self.grants(&entry).await?,
-        };
+        let launch = self.launch(&entry, runtime, config).await?;
         let plugin = launch.start(self.limits.load_timeout, self.progress(id)).await.map_err(load_error)?;
         let manifest = Arc::new(checked_manifest(id, &*plugin)?);
         // What it needs may be known only now that it runs.

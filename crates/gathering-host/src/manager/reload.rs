@@ -73,7 +73,10 @@ impl Inner {
         let limit = self.limits.health_timeout;
         let reason = match within(limit, plugin.health()).await {
             Some(health) if health.status != HealthStatus::Unhealthy => return Ok(()),
-            Some(health) => Value::Object(health.details).to_string(),
+            Some(mut health) => {
+                instance.secrets().redact_map(&mut health.details);
+                Value::Object(health.details).to_string()
+            }
             None => format!("its health check did not end within {limit:?}"),
         };
         Err(PluginError::Unhealthy { id: instance.id.clone(), reason })

@@ -11,7 +11,7 @@ use crate::dependency;
 use crate::entry::Entry;
 use crate::error::PluginError;
 use crate::host::Inner;
-use crate::instance::{Instance, Launch};
+use crate::instance::Instance;
 
 /// What came back.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -110,13 +110,7 @@ impl Inner {
             return self.load_one(&entry.id, None, status).await;
         }
         let config = complete_config(&entry.manifest, &entry.config)?;
-        let launch = Launch {
-            id: entry.id.clone(),
-            runtime,
-            source: entry.source.clone(),
-            config,
-            grants: self.grants(entry).await?,
-        };
+        let launch = self.launch(entry, runtime, config).await?;
         let instance =
             Arc::new(Instance::to_be_started(self.next_instance(), launch, entry.manifest.clone()));
         let contributions = compile(&entry.manifest, &instance)?;
