@@ -1,0 +1,158 @@
+//! Starts a program under a policy, from the server's side.
+
+use std::ffi::OsString;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+use std::{fs, io, process};
+
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use crate::protect::Shields;
+use crate::wire::{self, Launch, MAX_DESCRIPTORS, Reply};
+use crate::{Child, Policy, SetupError, Tier, launcher};
+
+/// How long the launcher may take until the program runs. It takes milliseconds; this is for machines that are
+/// drowning.
+const START: Duration = Duration::from_secs(20);
+
+/// A program to run.
+#[derive(Debug, Default)]
+pub struct Job {
+    /// Its absolute path, as seen from inside.
+    pub program: PathBuf,
+    /// Its arguments, without its name.
+    pub args: Vec<OsString>,
+    /// Its standard input.
+    pub stdin: Stdio,
+    /// Its standard output.
+    pub stdout: Stdio,
+    /// Its standard error.
+    pub stderr: Stdio,
+    /// Descriptors that it finds open as 3, 4 and so on; at most seven.
+    pub channels: Vec<OwnedFd>,
+}
+
+/// What a standard stream is connected to.
+#[derive(Debug, Default)]
+pub enum Stdio {
+    /// `/dev/null`.
+    #[default]
+    Null,
+    /// A pipe, whose other end is in [`Child`].
+    Piped,
+    /// This.
+    Fd(OwnedFd),
+}
+
+/// Starts `job` in `tier` under `policy`; returns when it runs.
+///
+/// `launcher` is a program that calls [`launcher_main`](crate::launcher_main) when its first argument is `__sandbox`.
+/// May be called from any thread of any program: nothing is forked here, and no descriptor is made inheritable.
+/// Blocks for the few milliseconds that the set-up takes.
+///
+/// # Errors
+///
+/// If the confinement could not be set up exactly as `policy` asks in this tier, or the program could not be started
+/// in it. Then nothing of `job` ran.
+pub fn spawn(launcher: &Path, tier: Tier, policy: &Policy, job: Job) -> Result<Child, SetupError> {
+    policy.check()?;
+    if job.channels.len() >= MAX_DESCRIPTORS {
+        return Err(SetupError::Policy(format!(
+            "at most {} channels can be handed over",
+            MAX_DESCRIPTORS - 1
+        )));
+    }
+    let shields = match tier {
+        Tier::Isolated => Shields::raise(policy)?,
+        Tier::Confined => Shields::default(),
+    };
+    let started = |source| SetupError::Launcher { path: launcher.to_owned(), source };
+    let (socket, theirs) = UnixStream::pair().map_err(started)?;
+    let (stdin, pipe) = open_stdin(job.stdin).map_err(started)?;
+    let mut process = Command::new(launcher)
+        .arg(launcher::ARGUMENT)
+        .env_clear()
+        .current_dir("/")
+        .stdin(OwnedFd::from(theirs))
+        .stdout(job.stdout)
+        .stderr(job.stderr)
+        .spawn()
+        .map_err(started)?;
+    let pid = Pid::from_child(&process);
+    let outputs = (process.stdout.take().map(OwnedFd::from), process.stderr.take().map(OwnedFd::from));
+    // From here on, dropping `child` ends and collects the launcher.
+    let pidfd = match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(pidfd) => pidfd,
+        Err(error) => {
+            drop(socket);
+            process.wait().map_err(started)?;
+            return Err(started(error.into()));
+        }
+    };
+    let launch = Launch {
+        tier,
+        policy: policy.clone(),
+        shields: shields.list.clone(),
+        program: job.program,
+        args: job.args,
+    };
+    let child = Child::new(process, pidfd, socket, (pipe, outputs.0, outputs.1), &policy.limits, shields);
+    let descriptors: Vec<_> = std::iter::once(&stdin).chain(&job.channels).map(AsFd::as_fd).collect();
+    begin(child, &launch, &descriptors)
+}
+
+/// Hands over what is to be done, and waits for the answer.
+fn begin(
+    mut child: Child,
+    launch: &Launch,
+    descriptors: &[std::os::fd::BorrowedFd<'_>],
+) -> Result<Child, SetupError> {
+    let sent = wire::send(child.socket(), launch, descriptors);
+    let lost = |error: io::Error| SetupError::Lost(error.to_string());
+    child.socket().set_read_timeout(Some(START)).map_err(lost)?;
+    match wire::receive(child.socket()) {
+        Ok(Some((Reply::Started(applied), _))) => {
+            child.socket().set_read_timeout(None).map_err(lost)?;
+            child.started(applied);
+            Ok(child)
+        }
+        Ok(Some((Reply::Failed(failure), _))) => Err(SetupError::Step(failure)),
+        Ok(Some((Reply::Ended(_), _))) => Err(SetupError::Lost("it ended before it began".to_owned())),
+        Ok(None) => {
+            let why = sent.err().map_or_else(String::new, |error| format!(": {error}"));
+            Err(SetupError::Lost(format!(
+                "it ended without a word{why}; is it a program that knows `{}`?",
+                launcher::ARGUMENT
+            )))
+        }
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            Err(SetupError::Lost(format!("the confinement was not set up within {START:?}")))
+        }
+        Err(error) => Err(lost(sent.err().unwrap_or(error))),
+    }
+}
+
+/// The descriptor for the program, and our end if there is one.
+fn open_stdin(stdin: Stdio) -> io::Result<(OwnedFd, Option<OwnedFd>)> {
+    Ok(match stdin {
+        Stdio::Null => (fs::File::open("/dev/null")?.into(), None),
+        Stdio::Piped => {
+            let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+            (reader, Some(writer))
+        }
+        Stdio::Fd(descriptor) => (descriptor, None),
+    })
+}
+
+impl From<Stdio> for process::Stdio {
+    fn from(stdio: Stdio) -> Self {
+        match stdio {
+            Stdio::Null => Self::null(),
+            Stdio::Piped => Self::piped(),
+            Stdio::Fd(descriptor) => descriptor.into(),
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! What the server and the launcher say to each other over their socket.
+
+use std::ffi::OsString;
+use std::io::{self, IoSlice, IoSliceMut, Read};
+use std::mem::MaybeUninit;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags,
+};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::{Failure, Policy, Tier};
+
+/// The longest message, in bytes.
+const MAX_MESSAGE: usize = 1 << 20;
+/// The most descriptors that a program is given: standard input and its channels.
+pub(crate) const MAX_DESCRIPTORS: usize = 8;
+
+/// What the launcher is to do.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Launch {
+    pub(crate) tier: Tier,
+    pub(crate) policy: Policy,
+    pub(crate) shields: Vec<Shield>,
+    pub(crate) program: PathBuf,
+    pub(crate) args: Vec<OsString>,
+}
+
+/// A path inside a writable folder that is mounted over itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Shield {
+    /// The writable folder, as the policy names it.
+    pub(crate) root: PathBuf,
+    /// The path from there.
+    pub(crate) inside: PathBuf,
+    /// Nothing can be written. Else it is a folder on the way, which only must not be moved aside.
+    pub(crate) read_only: bool,
+}
+
+/// What the launcher answers: first `Started` or `Failed`, and after `Started`, at last, `Ended`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Reply {
+    Started(Applied),
+    Failed(Failure),
+    Ended(Outcome),
+}
+
+/// How a program is confined.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Applied {
+    /// The tier it runs in.
+    pub tier: Tier,
+    /// The version of Landlock that holds it; 0 if the kernel has none.
+    pub landlock: u32,
+    /// The user it runs as.
+    pub uid: u32,
+    /// What the tier does not keep from it here.
+    pub gaps: Vec<Gap>,
+    /// Folders that were to be writable and can only be read.
+    pub read_only: Vec<PathBuf>,
+}
+
+/// Something that a confinement does not keep from a program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gap {
+    /// What is possible.
+    pub what: String,
+    /// What would close it.
+    pub remedy: String,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Outcome {
+    pub(crate) code: Option<i32>,
+    pub(crate) signal: Option<i32>,
+    /// Processor time of the program and of what it waited for.
+    pub(crate) cpu_ms: u64,
+    /// What could not be put in order again.
+    pub(crate) leftover: Option<String>,
+}
+
+/// Sends a message, and descriptors with it.
+pub(crate) fn send(socket: &UnixStream, message: &impl Serialize, with: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let body = serde_json::to_vec(message)?;
+    if body.len() > MAX_MESSAGE {
+        return Err(io::Error::other(format!("{} bytes: at most {MAX_MESSAGE} can be sent", body.len())));
+    }
+    let length = u32::try_from(body.len()).expect("it is at most MAX_MESSAGE").to_le_bytes();
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    if !with.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(with)) {
+        return Err(io::Error::other(format!("at most {MAX_DESCRIPTORS} descriptors can be handed over")));
+    }
+    // The descriptors travel with the four bytes, which are never torn.
+    rustix::net::sendmsg(socket, &[IoSlice::new(&length)], &mut ancillary, SendFlags::NOSIGNAL)?;
+    let mut rest = body.as_slice();
+    while !rest.is_empty() {
+        let sent = rustix::net::send(socket, rest, SendFlags::NOSIGNAL)?;
+        rest = &rest[sent..];
+    }
+    Ok(())
+}
+
+/// Receives a message and the descriptors that came with it; `None` at the end.
+pub(crate) fn receive<T: DeserializeOwned>(socket: &UnixStream) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
+    let mut length = [0; 4];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::WAITALL;
+    let received = rustix::net::recvmsg(socket, &mut [IoSliceMut::new(&mut length)], &mut ancillary, flags)?;
+    if received.bytes == 0 {
+        return Ok(None);
+    }
+    let descriptors = ancillary
+        .drain()
+        .filter_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(descriptors) => Some(descriptors),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    let length = u32::from_le_bytes(length) as usize;
+    if received.bytes < 4 || length > MAX_MESSAGE {
+        return Err(io::Error::other("it is not a message of this program"));
+    }
+    let mut body = vec![0; length];
+    (&*socket).read_exact(&mut body)?;
+    Ok(Some((serde_json::from_slice(&body)?, descriptors)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use super::*;
+
+    #[test]
+    fn a_message_arrives_with_its_descriptors() {
+        let (here, there) = UnixStream::pair().unwrap();
+        let (reader, writer) = rustix::pipe::pipe().unwrap();
+
+        send(&here, &"hello", &[writer.as_fd()]).unwrap();
+        let (message, descriptors) = receive::<String>(&there).unwrap().unwrap();
+
+        rustix::io::write(&descriptors[0], b"x").unwrap();
+        assert_eq!(message, "hello");
+        assert_eq!(rustix::io::read(reader, &mut [0; 8]).unwrap(), 1);
+    }
+
+    #[test]
+    fn the_end_is_no_message() {
+        let (here, there) = UnixStream::pair().unwrap();
+
+        drop(here);
+
+        assert!(receive::<String>(&there).unwrap().is_none());
+    }
+}
