@@ -73,6 +73,11 @@ impl PluginSecrets {
         Self { source, names, handed: RwLock::default() }
     }
 
+    /// No secrets at all.
+    pub fn none() -> Arc<Self> {
+        Arc::new(Self::new(None, Vec::new()))
+    }
+
     /// The names of what it is granted.
     pub fn names(&self) -> &[String] {
         &self.names

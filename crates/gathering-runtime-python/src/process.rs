@@ -5,6 +5,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::{fmt, io};
 
+use gathering_core::PluginSecrets;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
@@ -35,6 +36,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) home: &'a Path,
     /// Where what it prints goes.
     pub(crate) log: Arc<PluginLog>,
+    /// What is kept out of the log.
+    pub(crate) secrets: Arc<PluginSecrets>,
 }
 
 /// A running process. It is killed, with its process group, when this is dropped.
@@ -82,7 +85,8 @@ impl Process {
         let (tell, ended) = watch::channel(None);
         let kill = Arc::new(Notify::new());
         let (copying, copied) = watch::channel(());
-        let prints = copy_prints(pipe::Receiver::from_owned_fd(prints)?, around.log, ended.clone());
+        let log = Redacted { log: around.log, secrets: around.secrets };
+        let prints = copy_prints(pipe::Receiver::from_owned_fd(prints)?, log, ended.clone());
         tokio::spawn(async move {
             prints.await;
             drop(copying);
@@ -190,7 +194,7 @@ fn signal_name(number: i32) -> Option<&'static str> {
 ///
 /// Not until the end of the pipe: what the worker started may outlive it, keep the pipe open and print for ever. Once the
 /// worker has ended, no more is read than a pipe can hold.
-async fn copy_prints(from: pipe::Receiver, log: Arc<PluginLog>, ended: watch::Receiver<Option<Ended>>) {
+async fn copy_prints(from: pipe::Receiver, log: Redacted, ended: watch::Receiver<Option<Ended>>) {
     let mut lines = Lines::default();
     let mut buffer = vec![0; 64 << 10];
     let mut left = None;
@@ -222,12 +226,20 @@ async fn copy_prints(from: pipe::Receiver, log: Arc<PluginLog>, ended: watch::Re
     }
 }
 
-async fn save(log: &Arc<PluginLog>, lines: Vec<u8>) {
+/// A log in which no secret of the plugin stands.
+#[derive(Clone)]
+struct Redacted {
+    log: Arc<PluginLog>,
+    secrets: Arc<PluginSecrets>,
+}
+
+async fn save(to: &Redacted, lines: Vec<u8>) {
     if lines.is_empty() {
         return;
     }
-    let log = log.clone();
-    if let Err(panic) = tokio::task::spawn_blocking(move || log.append(&lines)).await {
+    let to = to.clone();
+    let written = tokio::task::spawn_blocking(move || to.log.append(&to.secrets.redact_log(lines))).await;
+    if let Err(panic) = written {
         tracing::warn!("a plugin's log was not written: {panic}");
     }
 }

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use gathering_core::{
-    BoxFuture, LoadError, LoadErrorKind, LoadRequest, Plugin, PluginId, PluginManifest, PluginMetadata,
-    PluginSource, Progress, Runtime,
+    BoxFuture, LoadError, LoadErrorKind, LoadRequest, Permissions, Plugin, PluginId, PluginManifest,
+    PluginMetadata, PluginSecrets, PluginSource, Progress, Runtime,
 };
 use serde_json::Value;
 use tokio::sync::OnceCell;
@@ -115,6 +115,7 @@ impl PythonRuntime {
         check_python(source.script.requires_python.as_deref(), &interpreter)?;
         let mut requirements = Requirements::default();
         requirements.add(&source.script.dependencies)?;
+        let asked = source.script.permissions().clone();
         let starter = Starter {
             label: wanted.label,
             interpreter,
@@ -124,10 +125,12 @@ impl PythonRuntime {
             path: source.path,
             site_packages: Vec::new(),
             config: wanted.config,
+            environment: wanted.environment,
+            secrets: wanted.secrets,
             max_output: self.config.max_output,
             limit: wanted.deadline.saturating_duration_since(Instant::now()),
         };
-        Ok(Prepared { starter, requirements })
+        Ok(Prepared { starter, requirements, asked })
     }
 
     /// Imports the plugin in a worker that has the packages it needs, installing those that are missing.
@@ -140,7 +143,7 @@ impl PythonRuntime {
         progress: &Progress,
     ) -> Result<(Worker, Described), LoadError> {
         for _ in 0..MAX_ROUNDS {
-            let Prepared { starter, requirements } = &mut *prepared;
+            let Prepared { starter, requirements, .. } = &mut *prepared;
             if !requirements.is_empty() {
                 let place = self.environments.prepare(requirements, &starter.interpreter, progress).await?;
                 starter.site_packages = vec![place];
@@ -179,14 +182,7 @@ impl PythonRuntime {
     ) -> Result<PluginManifest, LoadError> {
         let number = self.described.fetch_add(1, Ordering::Relaxed);
         let home = Scratch(self.config.data_dir.join("scratch").join(format!(".describe-{number}")));
-        let wanted = Wanted {
-            source,
-            label: source.to_string(),
-            log: DISCOVERY_LOG,
-            home: home.0.clone(),
-            config: Value::Null,
-            deadline,
-        };
+        let wanted = Wanted::to_look(source, source.to_string(), home.0.clone(), deadline);
         let mut prepared = self.prepare(wanted).await?;
         let described = within(deadline, async {
             match self.describe_without_packages(&mut prepared).await? {
@@ -198,7 +194,7 @@ impl PythonRuntime {
             }
         })
         .await;
-        manifest::checked(PluginManifest::new(described?))
+        manifest::checked(PluginManifest::new(prepared.with_permissions(described?)))
     }
 
     /// What the plugin says of itself as far as that can be learnt without installing anything.
@@ -206,7 +202,7 @@ impl PythonRuntime {
         &self,
         prepared: &mut Prepared,
     ) -> Result<Option<PluginMetadata>, LoadError> {
-        let Prepared { starter, requirements } = prepared;
+        let Prepared { starter, requirements, .. } = prepared;
         if !requirements.is_empty() {
             starter.site_packages.extend(self.environments.existing(requirements, &starter.interpreter));
         }
@@ -227,15 +223,18 @@ impl PythonRuntime {
             log: request.id.as_str(),
             home: self.config.data_dir.join("scratch").join(request.id.as_str()),
             config: request.config.clone(),
+            environment: request.grants.environment.clone(),
+            secrets: request.secrets.clone(),
             deadline: request.deadline,
         };
         let mut prepared = self.prepare(wanted).await?;
         within(request.deadline, async {
             let (mut worker, described) = self.import(&mut prepared, &request.progress).await?;
-            let loaded = prepared.starter.load(&mut worker).await.map_err(|error| match error.kind {
+            let mut loaded = prepared.starter.load(&mut worker).await.map_err(|error| match error.kind {
                 LoadErrorKind::MissingDependency => undeclared(error),
                 _ => error,
             })?;
+            loaded.manifest.metadata = prepared.with_permissions(loaded.manifest.metadata);
             let max_output = prepared.starter.max_output;
             let pool = Pool::new(prepared.starter, described.workers, worker);
             Ok(Box::new(PythonPlugin::new(loaded.manifest, pool, max_output)) as Box<dyn Plugin>)
@@ -277,13 +276,40 @@ struct Wanted<'a> {
     log: &'a str,
     home: PathBuf,
     config: Value,
+    environment: Vec<String>,
+    secrets: Arc<PluginSecrets>,
     deadline: Instant,
+}
+
+impl<'a> Wanted<'a> {
+    /// A worker that finds out what a file or some code is, and is granted nothing.
+    fn to_look(source: &'a PluginSource, label: String, home: PathBuf, deadline: Instant) -> Self {
+        Self {
+            source,
+            label,
+            log: DISCOVERY_LOG,
+            home,
+            config: Value::Null,
+            environment: Vec::new(),
+            secrets: PluginSecrets::none(),
+            deadline,
+        }
+    }
 }
 
 /// A plugin about to be started, and the packages that it is known to need.
 struct Prepared {
     starter: Starter,
     requirements: Requirements,
+    /// What its PEP 723 block asks to touch.
+    asked: Permissions,
+}
+
+impl Prepared {
+    /// What the plugin says of itself, with what it asks for in either place.
+    fn with_permissions(&self, metadata: PluginMetadata) -> PluginMetadata {
+        PluginMetadata { permissions: metadata.permissions.union(&self.asked), ..metadata }
+    }
 }
 
 /// A folder that is removed when this is dropped.

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use gathering_core::{LoadError, LoadErrorKind, PluginSource};
+use gathering_core::{LoadError, LoadErrorKind, Permissions, PluginSource};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -34,6 +34,28 @@ pub(crate) struct ScriptBlock {
     /// The versions of Python it runs on (PEP 440).
     #[serde(default, rename = "requires-python")]
     pub(crate) requires_python: Option<String>,
+    #[serde(default)]
+    tool: Tools,
+}
+
+/// The tables of other programs; ours is `[tool.gathering]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+struct Tools {
+    #[serde(default)]
+    gathering: Ours,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Ours {
+    permissions: Permissions,
+}
+
+impl ScriptBlock {
+    /// What it asks to touch, in `[tool.gathering.permissions]`.
+    pub(crate) fn permissions(&self) -> &Permissions {
+        &self.tool.gathering.permissions
+    }
 }
 
 impl Source {
@@ -193,6 +215,26 @@ mod tests {
 
         assert_eq!(block.dependencies, ["humanize>=4"]);
         assert_eq!(block.requires_python.as_deref(), Some(">=3.11"));
+    }
+
+    #[test]
+    fn the_block_says_what_is_asked_to_be_touched() {
+        let text = "# /// script\n# [tool.gathering.permissions]\n# network = [\"api.example.com\"]\n\
+                    # limits = { memory = \"2GiB\" }\n# ///\n";
+
+        let block = script_block(text).expect("a block");
+
+        assert_eq!(block.permissions().to_words(), ["network=api.example.com", "memory=2GiB"]);
+        for (text, reason) in [
+            (
+                "# /// script\n# [tool.gathering.permissions]\n# read = \"data\"\n# ///\n",
+                "it must be absolute",
+            ),
+            ("# /// script\n# [tool.gathering]\n# permission = {}\n# ///\n", "unknown field `permission`"),
+        ] {
+            let error = script_block(text).expect_err("no permissions");
+            assert!(error.contains(reason), "{error}");
+        }
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gathering_core::{LoadError, LoadErrorKind, PluginManifest, PluginMetadata};
-use serde_json::{Value, json};
+use gathering_core::{LoadError, LoadErrorKind, PluginManifest, PluginMetadata, PluginSecrets};
+use serde_json::{Map, Value, json};
 
 use crate::interpreter::Interpreter;
 use crate::log::PluginLog;
@@ -31,6 +31,9 @@ pub(crate) struct Starter {
     /// Where its packages are.
     pub(crate) site_packages: Vec<PathBuf>,
     pub(crate) config: Value,
+    /// The variables of this process that the plugin sees.
+    pub(crate) environment: Vec<String>,
+    pub(crate) secrets: Arc<PluginSecrets>,
     pub(crate) max_output: usize,
     /// How long a start may take.
     pub(crate) limit: Duration,
@@ -61,6 +64,7 @@ impl Starter {
             program: &self.program,
             home: &self.home,
             log: self.log.clone(),
+            secrets: self.secrets.clone(),
         };
         match Process::start(around) {
             Ok((process, pipes)) => Ok(Worker::new(process, pipes)),
@@ -73,14 +77,14 @@ impl Starter {
 
     /// Imports the plugin and asks for its metadata.
     pub(crate) async fn describe(&self, worker: &mut Worker) -> Result<Described, LoadError> {
-        let said = self.ask(worker, "describe", &self.place()).await?;
+        let said = self.ask(worker, "describe", &self.place().await?).await?;
         let metadata = manifest::metadata(said["metadata"].clone())?;
         Ok(Described { metadata, workers: workers(&said) })
     }
 
     /// Reads what the file says of itself without running it.
     pub(crate) async fn scan(&self, worker: &mut Worker) -> Result<Scanned, LoadError> {
-        let mut said = self.ask(worker, "scan", &self.place()).await?;
+        let mut said = self.ask(worker, "scan", &self.place().await?).await?;
         let metadata = match said["metadata"].take() {
             Value::Null => None,
             metadata => Some(manifest::metadata(metadata)?),
@@ -92,7 +96,7 @@ impl Starter {
 
     /// Makes the plugin and loads it.
     pub(crate) async fn load(&self, worker: &mut Worker) -> Result<Loaded, LoadError> {
-        let mut params = self.place();
+        let mut params = self.place().await?;
         params["config"] = self.config.clone();
         params["max_output"] = self.max_output.into();
         let mut said = self.ask(worker, "load", &params).await?;
@@ -112,8 +116,23 @@ impl Starter {
         within(Instant::now() + self.limit, started).await
     }
 
-    fn place(&self) -> Value {
-        json!({"path": self.path, "site_packages": self.site_packages})
+    /// Where the plugin is and what it sees of the environment. Secrets go with it, over the pipe and not as the process
+    /// starts, so that they stand in nobody's `/proc/PID/environ`; they are read now, so that a worker has them as they are.
+    async fn place(&self) -> Result<Value, LoadError> {
+        let mut environment = Map::new();
+        for name in &self.environment {
+            environment.extend(std::env::var(name).ok().map(|value| (name.clone(), value.into())));
+        }
+        if !self.secrets.names().is_empty() {
+            let secrets = self.secrets.clone();
+            let read = tokio::task::spawn_blocking(move || secrets.all()).await;
+            let failed = |error: String| LoadError::new(LoadErrorKind::RuntimeFailed, error);
+            let told = read
+                .map_err(|panic| failed(panic.to_string()))?
+                .map_err(|error| failed(error.to_string()))?;
+            environment.extend(told.into_iter().map(|(name, value)| (name, value.into())));
+        }
+        Ok(json!({"path": self.path, "site_packages": self.site_packages, "environment": environment}))
     }
 
     async fn ask(&self, worker: &mut Worker, method: &str, params: &Value) -> Result<Value, LoadError> {

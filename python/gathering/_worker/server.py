@@ -231,6 +231,7 @@ class Server:
         self._root = params["path"]
         with self._loading():
             if self._class is None:
+                os.environ.update(params["environment"])
                 module = loading.import_plugin(params["path"], params["site_packages"])
                 self._class = loading.plugin_class(module)
             self._metadata = loading.metadata_of(self._class)

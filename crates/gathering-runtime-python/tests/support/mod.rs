@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gathering_core::{Caller, PluginId, PluginSource, ToolError};
-use gathering_host::{CallOptions, Dependencies, Host};
+use gathering_host::{CallOptions, Dependencies, Host, HostBuilder};
 use gathering_runtime_python::{PythonConfig, PythonRuntime};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -34,11 +34,15 @@ impl PythonHost {
     }
 
     pub(crate) fn with(change: impl FnOnce(&mut PythonConfig)) -> Self {
+        Self::on(Host::builder(), change)
+    }
+
+    pub(crate) fn on(builder: HostBuilder, change: impl FnOnce(&mut PythonConfig)) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let mut config = PythonConfig { data_dir: folder.path().join("data"), ..PythonConfig::default() };
         change(&mut config);
         let runtime = Arc::new(PythonRuntime::new(config));
-        let host = Host::builder().runtime(runtime.clone()).build();
+        let host = builder.runtime(runtime.clone()).build();
         fs::create_dir(folder.path().join("plugins")).expect("a folder");
         Self { folder, runtime, host }
     }
