@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 
-use rustix::thread::UnshareFlags;
+use rustix::thread::{SecureComputingMode, UnshareFlags};
 
 use crate::error::During;
 use crate::{Failure, Step, ToolUser};
@@ -58,8 +58,5 @@ pub(super) fn blocked(error: &io::Error, what: &str) -> Failure {
 }
 
 fn has_seccomp_filter() -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    status
-        .lines()
-        .any(|line| line.split_once(':').is_some_and(|(key, value)| key == "Seccomp" && value.trim() == "2"))
+    rustix::thread::secure_computing_mode().is_ok_and(|mode| mode == SecureComputingMode::Filter)
 }
