@@ -187,7 +187,8 @@ impl From<PluginError> for Problem {
             | PluginError::HasDependents { .. }
             | PluginError::MissingDependency(_)
             | PluginError::DependencyCycle { .. }
-            | PluginError::AlreadyRegistered { .. } => StatusCode::CONFLICT,
+            | PluginError::AlreadyRegistered { .. }
+            | PluginError::NotGranted { .. } => StatusCode::CONFLICT,
             PluginError::InvalidConfig { .. } | PluginError::InvalidPlugin { .. } => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
@@ -200,7 +201,9 @@ impl From<PluginError> for Problem {
                 LoadErrorKind::TimedOut => StatusCode::GATEWAY_TIMEOUT,
                 _ => StatusCode::SERVICE_UNAVAILABLE,
             },
-            PluginError::Hook { .. } | PluginError::Unhealthy { .. } => StatusCode::BAD_GATEWAY,
+            PluginError::Hook { .. }
+            | PluginError::Unhealthy { .. }
+            | PluginError::StoppedByRevoke { .. } => StatusCode::BAD_GATEWAY,
             PluginError::State(StateError::StorageFull(_)) => StatusCode::INSUFFICIENT_STORAGE,
             PluginError::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,

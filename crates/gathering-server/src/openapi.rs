@@ -115,9 +115,9 @@ problems! {
     /// Why a plugin cannot be managed as asked.
     ManageFailed {
         "404": "`unknown_plugin`, or `not_found`: its file is gone",
-        "409": "`wrong_state`, `has_dependents`, `missing_dependency`, `dependency_cycle` or `already_registered`",
+        "409": "`wrong_state`, `has_dependents`, `missing_dependency`, `dependency_cycle`, `already_registered` or `not_granted`",
         "422": "`invalid_config`, `invalid_plugin`, or `missing_dependency`: a package could not be installed",
-        "502": "`hook_failed` or `unhealthy`: the plugin is at fault",
+        "502": "`hook_failed`, `unhealthy` or `stopped_by_revoke`: the plugin is at fault",
         "503": "`runtime_failed` or `shutting_down`",
         "504": "`timed_out`: it did not load in time",
         "507": "`storage_full`: the change could not be saved, so it was not made",

@@ -5,6 +5,7 @@ mod docs;
 mod events;
 mod file_handlers;
 mod health;
+mod permissions;
 mod plugins;
 mod tools;
 
@@ -33,6 +34,7 @@ pub fn router(app: App) -> Router {
 pub(crate) fn documented() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Document::openapi())
         .merge(plugins::routes())
+        .merge(permissions::routes())
         .merge(tools::routes())
         .merge(competencies::routes())
         .merge(file_handlers::routes())

@@ -5,6 +5,7 @@
 #![expect(dead_code, reason = "these are only described, never made")]
 
 mod competencies;
+mod permissions;
 mod plugins;
 mod tools;
 
@@ -12,6 +13,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 pub(crate) use competencies::{Competencies, CompetencyDetails, FileHandlers, LearningPath};
+pub(crate) use permissions::{Permissions, PermissionsChange, PluginPermissions};
 pub(crate) use plugins::{
     Discovery, Plugin, PluginHealth, PluginIds, PluginLog, PluginStats, PluginStatus, Plugins, PluginsHealth,
     Tier,

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::shapes;
+use super::{Permissions, shapes};
 
 /// Where a plugin stands.
 #[derive(Serialize, ToSchema)]
@@ -82,7 +82,7 @@ shapes! {
         config_schema: Value,
         /// What it asks to touch.
         #[schema(value_type = Object)]
-        permissions: Value,
+        permissions: Permissions,
         /// Where it stands.
         status: PluginStatus,
         /// Why it failed, if it did.

@@ -5,6 +5,7 @@ mod competencies;
 mod docs;
 mod events;
 mod guard;
+mod permissions;
 mod plugins;
 mod socket;
 mod support;
