@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    BoxFuture, CompetencyId, CompetencyLevel, PluginId, ToolDefinition, ToolError, ToolName, ToolOutput,
+    Authoring, AuthoringRefused, BoxFuture, CompetencyId, CompetencyLevel, PluginId, ToolDefinition,
+    ToolError, ToolName, ToolOutput,
 };
 
 /// A tool and its arguments, checked and with defaults filled in.
@@ -192,6 +193,13 @@ pub trait HostServices: Send + Sync {
 
     /// The tools that the caller of `cx` may call, in the order of registration.
     fn list_tools(&self, cx: &CallContext) -> Vec<Arc<ToolDefinition>>;
+
+    /// Makes, changes or removes a plugin that is made of code, as the caller of `cx`. Gives what is known of it then.
+    fn author<'a>(
+        &'a self,
+        cx: &'a CallContext,
+        wanted: Authoring,
+    ) -> BoxFuture<'a, Result<Value, AuthoringRefused>>;
 }
 
 /// How what runs a plugin is confined. Named in every result.

@@ -145,6 +145,33 @@ checked_name!(
     PluginId, "plugin id", "Plugin ID", &RESERVED_PLUGIN_IDS
 );
 
+/// The word of `known` that looks most like `wanted`, if one does.
+pub(crate) fn nearest_word(known: &[&'static str], wanted: &str) -> Option<&'static str> {
+    let wanted = wanted.to_ascii_lowercase();
+    let near = known.iter().filter_map(|word| Some((edit_distance(word, &wanted, 3)?, *word)));
+    near.min().map(|(_, word)| word)
+}
+
+/// The Levenshtein distance of two ASCII texts, or `None` beyond `limit`.
+pub fn edit_distance(a: &str, b: &str, limit: usize) -> Option<usize> {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    if a.len().abs_diff(b.len()) > limit || a.len().max(b.len()) > 64 {
+        return None;
+    }
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, byte) in a.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, other) in b.iter().enumerate() {
+            let above = row[j + 1];
+            row[j + 1] = if byte == other { diagonal } else { 1 + diagonal.min(above).min(row[j]) };
+            diagonal = above;
+        }
+    }
+    let distance = row[b.len()];
+    (distance <= limit.min(a.len().max(b.len()) / 2)).then_some(distance)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,5 +214,13 @@ mod tests {
     #[test]
     fn a_name_is_checked_when_it_is_deserialised() {
         assert!(serde_json::from_str::<ToolName>("\"../x\"").is_err());
+    }
+
+    #[test]
+    fn near_names_are_found_and_far_ones_are_not() {
+        assert_eq!(edit_distance("calculte", "calculate", 3), Some(1));
+        assert_eq!(edit_distance("ab", "xy", 3), None);
+        assert_eq!(edit_distance("short", "something_longer", 3), None);
+        assert_eq!(nearest_word(&["tools", "code"], "Tool"), Some("tools"));
     }
 }

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use gathering_core::{
-    BoxFuture, CallContext, CallId, Caller, HostServices, PluginStatus, Tier, ToolCall, ToolDefinition,
-    ToolError, ToolName, ToolOutput, TraceId, json,
+    Authoring, AuthoringRefused, BoxFuture, CallContext, CallId, Caller, HostServices, PluginStatus, Tier,
+    ToolCall, ToolDefinition, ToolError, ToolName, ToolOutput, TraceId, json,
 };
 use serde_json::{Map, Value};
 use tokio::sync::SemaphorePermit;
@@ -15,7 +15,7 @@ use tracing::Instrument;
 use crate::event::EventKind;
 use crate::gate;
 use crate::host::{Host, Inner};
-use crate::instance::NoPermit;
+use crate::instance::{Instance, NoPermit};
 use crate::table::nearest;
 use crate::tool::Tool;
 
@@ -183,7 +183,7 @@ impl Inner {
     }
 
     /// Steps 5 and 6: runs the call under its deadline, then checks the result and its size.
-    async fn call(
+    pub(crate) async fn call(
         &self,
         tool: &Tool,
         arguments: Map<String, Value>,
@@ -226,6 +226,27 @@ impl Inner {
             .value(&output.value)
             .map_err(|errors| ToolError::InvalidResult { tool: tool.name.clone(), errors })?;
         Ok(output)
+    }
+
+    /// The context of a call that no other one makes.
+    pub(crate) fn root_context(
+        self: &Arc<Self>,
+        instance: &Instance,
+        caller: Caller,
+        deadline: Instant,
+    ) -> CallContext {
+        let id = self.ids.next();
+        let (call, trace) = (CallId(id), TraceId(id));
+        CallContext::new(
+            call,
+            trace,
+            caller,
+            instance.id.clone(),
+            instance.number,
+            deadline,
+            None,
+            self.clone(),
+        )
     }
 
     /// Step 7.
@@ -324,6 +345,14 @@ impl HostServices for Inner {
     fn list_tools(&self, cx: &CallContext) -> Vec<Arc<ToolDefinition>> {
         let snapshot = self.snapshot.load();
         self.visible_tools(&snapshot, cx.caller()).iter().map(|tool| tool.definition().clone()).collect()
+    }
+
+    fn author<'a>(
+        &'a self,
+        cx: &'a CallContext,
+        wanted: Authoring,
+    ) -> BoxFuture<'a, Result<Value, AuthoringRefused>> {
+        Box::pin(self.author_for(cx, wanted))
     }
 }
 

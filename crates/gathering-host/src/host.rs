@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -13,6 +13,7 @@ use gathering_core::{
 use serde_json::Value;
 use tokio::sync::broadcast;
 
+use crate::authoring::PluginAuthor;
 use crate::entry::PluginStats;
 use crate::error::PluginError;
 use crate::event::{Event, EventKind, Events};
@@ -47,6 +48,7 @@ pub(crate) struct Inner {
     /// One lock a plugin, so that a slow load holds up nobody else's.
     pub(crate) operations: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     pub(crate) instances: AtomicU64,
+    pub(crate) author: OnceLock<Weak<dyn PluginAuthor>>,
     shutting_down: AtomicBool,
 }
 
@@ -176,6 +178,7 @@ impl HostBuilder {
             writer: tokio::sync::Mutex::default(),
             operations: Mutex::default(),
             instances: AtomicU64::new(1),
+            author: OnceLock::new(),
             shutting_down: AtomicBool::new(false),
         });
         Host { inner }

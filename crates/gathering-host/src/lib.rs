@@ -3,6 +3,7 @@
 //! A [`Host`] is a value: it knows plugins, registers what they contribute in immutable [`Snapshot`]s, and calls their
 //! tools. Readers of a snapshot never wait and never see half a plugin.
 
+mod authoring;
 mod check;
 mod dependency;
 mod entry;
@@ -17,6 +18,7 @@ mod snapshot;
 mod table;
 mod tool;
 
+pub use authoring::{AuthoringError, FailedExample, InvalidCode, PluginAuthor, PluginVersion};
 pub use check::Check;
 pub use entry::{PluginHealth, PluginInfo, PluginStats};
 pub use error::PluginError;
@@ -25,7 +27,7 @@ pub use execute::{CallOptions, CallReport};
 pub use host::{Host, HostBuilder, Limits};
 pub use manager::{
     Allowed, Dependencies, Discovered, Discovery, DiscoveryError, PermissionsChange, PluginPermissions,
-    Restored,
+    Restored, Trial,
 };
 pub use snapshot::Snapshot;
 pub use table::{Definition, Index, Table, Taken};

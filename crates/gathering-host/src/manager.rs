@@ -10,6 +10,7 @@ mod load;
 mod permissions;
 mod reload;
 mod restore;
+mod trial;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ pub use discover::{Discovered, Discovery, DiscoveryError};
 pub use load::Dependencies;
 pub use permissions::{Allowed, PermissionsChange, PluginPermissions};
 pub use restore::Restored;
+pub use trial::Trial;
 
 use crate::entry::{Entry, PluginHealth, PluginInfo};
 use crate::error::PluginError;

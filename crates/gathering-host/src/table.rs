@@ -4,6 +4,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 
 use equivalent::Equivalent;
+pub(crate) use gathering_core::edit_distance;
 use gathering_core::{
     CompetencyDefinition, CompetencyId, FileHandlerDefinition, FileHandlerName, PluginId, ToolName,
 };
@@ -357,26 +358,6 @@ pub(crate) fn nearest<'a>(names: impl Iterator<Item = &'a ToolName>, wanted: &st
     scored.into_iter().take(3).map(|(_, name)| name.clone()).collect()
 }
 
-/// The Levenshtein distance of two ASCII texts, or `None` beyond `limit`.
-pub(crate) fn edit_distance(a: &str, b: &str, limit: usize) -> Option<usize> {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    if a.len().abs_diff(b.len()) > limit || a.len().max(b.len()) > 64 {
-        return None;
-    }
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, byte) in a.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, other) in b.iter().enumerate() {
-            let above = row[j + 1];
-            row[j + 1] = if byte == other { diagonal } else { 1 + diagonal.min(above).min(row[j]) };
-            diagonal = above;
-        }
-    }
-    let distance = row[b.len()];
-    (distance <= limit.min(a.len().max(b.len()) / 2)).then_some(distance)
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -453,13 +434,6 @@ mod tests {
         table.register(thing("a", "x")).expect("free");
 
         assert!(Arc::ptr_eq(&table.list(), &table.clone().list()));
-    }
-
-    #[test]
-    fn near_names_are_found_and_far_ones_are_not() {
-        assert_eq!(edit_distance("calculte", "calculate", 3), Some(1));
-        assert_eq!(edit_distance("ab", "xy", 3), None);
-        assert_eq!(edit_distance("short", "something_longer", 3), None);
     }
 
     proptest! {

@@ -223,7 +223,7 @@ impl Inner {
         })
     }
 
-    fn new_entry(
+    pub(super) fn new_entry(
         &self,
         runtime: &dyn Runtime,
         source: PluginSource,
@@ -251,7 +251,12 @@ impl Inner {
     async fn register_entry(&self, entry: Entry) -> Result<bool, PluginError> {
         let known = self.snapshot.load().plugins.get_ignoring_case(entry.id.as_str()).cloned();
         if let Some(known) = &known {
-            if known.source != entry.source && known.source.path().is_none_or(Path::exists) {
+            let is_elsewhere = known.source != entry.source && known.source.path().is_none_or(Path::exists);
+            // A copy of it, such as a dynamic plugin that was saved, is no other plugin.
+            if is_elsewhere && known.fingerprint == entry.fingerprint {
+                return Ok(false);
+            }
+            if is_elsewhere {
                 return Err(PluginError::AlreadyRegistered {
                     id: entry.id.clone(),
                     kind: "plugin",

@@ -164,7 +164,7 @@ impl Inner {
     }
 
     /// Registers what a started plugin contributes and saves that it is loaded. When that fails, it is stopped again.
-    async fn register(&self, started: Started, status: PluginStatus) -> Result<(), PluginError> {
+    pub(super) async fn register(&self, started: Started, status: PluginStatus) -> Result<(), PluginError> {
         let Started { mut entry, contributions } = started;
         let instance = entry.instance.clone().expect("a started entry has an instance");
         let registered = async {
