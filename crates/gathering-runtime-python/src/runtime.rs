@@ -1,5 +1,7 @@
 //! The Python runtime: finds plugin files, describes them, and loads them into workers.
 
+mod examine;
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;

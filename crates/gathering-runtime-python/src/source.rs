@@ -171,7 +171,7 @@ fn python_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 /// The `script` block of a Python file, read without running it. The error says what is wrong with it.
-fn script_block(text: &str) -> Result<ScriptBlock, String> {
+pub(crate) fn script_block(text: &str) -> Result<ScriptBlock, String> {
     let mut blocks = Vec::new();
     let mut lines = text.lines().peekable();
     while let Some(line) = lines.next() {

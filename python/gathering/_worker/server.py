@@ -1,4 +1,4 @@
-"""Serves the host's requests: describe, scan, load, call, enable, disable, health, unload, evaluate."""
+"""Serves the host's requests: describe, scan, examine, load, call, enable, disable, health, unload, evaluate."""
 
 import os
 import sys
@@ -60,6 +60,7 @@ class Server:
             "describe": self._describe,
             "scan": self._scan,
             "evaluate": self._evaluate,
+            "examine": self._examine,
             "load": self._load,
             "enable": self._enable,
             "disable": self._disable,
@@ -248,6 +249,12 @@ class Server:
         from gathering._worker.evaluate import evaluate
 
         return evaluate(params["code"], params["output_limit"], params["result_limit"])
+
+    def _examine(self, params):
+        from gathering._worker.authoring import examine
+
+        sys.path.extend(params["site_packages"])
+        return examine(params["tools"], params["code"], params["config"])
 
     def _load(self, params):
         from gathering._collect import Collected, collect
