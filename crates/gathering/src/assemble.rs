@@ -12,6 +12,7 @@ use gathering_store::SqliteStore;
 
 use crate::config::Config;
 use crate::data_dir::{DataDir, Lock, ServerInfo, default_path};
+use crate::dynamic::DynamicPlugins;
 use crate::error::StartError;
 use crate::watch::Watch;
 
@@ -39,6 +40,7 @@ struct Inner {
     config: Config,
     data_dir: DataDir,
     python: Arc<PythonRuntime>,
+    dynamic: Arc<DynamicPlugins>,
     problems: Vec<String>,
     held: Mutex<Held>,
 }
@@ -80,7 +82,8 @@ impl GatheRing {
             .runtime(python.clone())
             .store(store)
             .limits(Limits::from(&config.limits))
-            .directory(data_dir.plugins());
+            .directory(data_dir.plugins())
+            .agent_directory(data_dir.dynamic());
         for directory in own.protected {
             builder = builder.directory(directory);
         }
@@ -90,6 +93,9 @@ impl GatheRing {
         }
         let host = builder.build();
         let mut problems = bring_back(&host, &config, native.sources()).await?;
+        let (dynamic, unfinished) =
+            DynamicPlugins::open(host.clone(), python.clone(), data_dir.dynamic(), data_dir.plugins()).await;
+        problems.extend(unfinished);
         let watch = if config.plugins.watch {
             let (watch, unwatched) = Watch::start(host.clone());
             problems.extend(unwatched);
@@ -98,7 +104,7 @@ impl GatheRing {
             None
         };
         let held = Mutex::new(Held { lock: Some(lock), watch, is_announced: false });
-        Ok(Self { inner: Arc::new(Inner { host, config, data_dir, python, problems, held }) })
+        Ok(Self { inner: Arc::new(Inner { host, config, data_dir, python, dynamic, problems, held }) })
     }
 
     /// The registries, the plugin manager and the call path.
@@ -119,6 +125,11 @@ impl GatheRing {
     /// What runs Python plugins.
     pub fn python(&self) -> &PythonRuntime {
         &self.inner.python
+    }
+
+    /// What makes plugins of code; [`PluginAuthor`](gathering_host::PluginAuthor) says how.
+    pub fn dynamic(&self) -> &DynamicPlugins {
+        &self.inner.dynamic
     }
 
     /// What went wrong at the start and kept nothing else from starting, a sentence each.

@@ -60,6 +60,11 @@ impl DataDir {
         self.path.join("plugins")
     }
 
+    /// The folder of the plugins that were made of code.
+    pub fn dynamic(&self) -> PathBuf {
+        self.path.join("dynamic")
+    }
+
     /// The file that keeps the state.
     pub fn state(&self) -> PathBuf {
         self.path.join("state.db")
@@ -74,13 +79,10 @@ impl DataDir {
         self.path.join("lock")
     }
 
-    /// Makes the folder, and the one for plugins in it, if they are not there.
+    /// Makes the folder, and those for plugins in it, if they are not there.
     pub fn create(&self) -> Result<(), StartError> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(self.plugins())
-            .map_err(|error| self.failed("made", &error))
+        let make = |path: PathBuf| DirBuilder::new().recursive(true).mode(0o700).create(path);
+        make(self.plugins()).and_then(|()| make(self.dynamic())).map_err(|error| self.failed("made", &error))
     }
 
     /// Takes the data directory for this process, or says who has it.

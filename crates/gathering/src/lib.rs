@@ -6,12 +6,14 @@
 mod assemble;
 pub mod config;
 mod data_dir;
+mod dynamic;
 mod error;
 mod watch;
 
 pub use assemble::{GatheRing, python_runtime};
 pub use config::Config;
 pub use data_dir::{DataDir, Lock, ServerInfo};
+pub use dynamic::DynamicPlugins;
 pub use error::StartError;
 pub use gathering_core::*;
 pub use gathering_host::*;

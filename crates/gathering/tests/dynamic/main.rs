@@ -1,0 +1,6 @@
+//! Plugins that are made of code, over their whole life.
+
+mod life;
+mod pipeline;
+mod saving;
+mod support;
