@@ -9,6 +9,7 @@ mod encoding;
 mod git;
 mod list_directory;
 mod pattern;
+mod plugin_authoring;
 mod read_file;
 mod write_file;
 
@@ -27,12 +28,13 @@ pub(crate) fn builtin(own: OwnPlaces) -> Builtin {
 }
 
 fn manifest() -> PluginManifest {
+    let [create, update, remove] = plugin_authoring::definitions();
     let manifest = json!({
         "metadata": {
             "id": "core",
             "name": "Core GatheRing Tools",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Essential tools: files, Git and arithmetic",
+            "description": "Essential tools: files, Git, arithmetic, and making plugins",
             "author": "GatheRing Team",
             "license": "MIT OR Apache-2.0",
             "tags": ["core", "files", "git", "mathematics"],
@@ -45,6 +47,9 @@ fn manifest() -> PluginManifest {
             list_directory::definition(),
             git::status::definition(),
             git::diff::definition(),
+            create,
+            update,
+            remove,
         ],
         "competencies": competencies::definitions(),
     });
@@ -85,5 +90,8 @@ fn start(manifest: PluginManifest, config: &Value, own: &OwnPlaces) -> Result<Bo
         .blocking_tool("git_diff", move |arguments, _, cancel| {
             git::diff::git_diff(&diffs, &arguments, cancel)
         })
+        .async_tool("create_plugin", plugin_authoring::create_plugin)
+        .async_tool("update_plugin", plugin_authoring::update_plugin)
+        .async_tool("remove_plugin", plugin_authoring::remove_plugin)
         .finish()
 }

@@ -42,6 +42,9 @@ async fn it_contributes_the_tools_and_competencies_of_the_documents() {
         ("list_directory", "filesystem"),
         ("git_status", "version_control"),
         ("git_diff", "version_control"),
+        ("create_plugin", "code_execution"),
+        ("update_plugin", "code_execution"),
+        ("remove_plugin", "code_execution"),
     ];
     assert_eq!(tools, expected.map(|(name, category)| (name.to_owned(), category.to_owned())));
     assert_eq!(
@@ -90,6 +93,22 @@ async fn a_result_fits_what_the_tool_promises() {
         (error.code(), error.to_string().as_str()),
         ("tool_error", "division by zero (at character 2: `/0`)")
     );
+}
+
+#[tokio::test]
+async fn a_host_that_makes_no_plugins_of_code_says_so_and_what_does_not_fit_is_told_before() {
+    let core = Core::new().await;
+    let plugin = json!({"plugin_id": "p", "tools": [{"name": "t", "code": "def t(): pass"}]});
+    let agent = TestHost::agent(&["python"]);
+
+    let unavailable = core.call("create_plugin", plugin.clone()).await.expect_err("nobody makes them");
+    let misspelt =
+        core.call("update_plugin", json!({"plugin_id": "p", "tool": []})).await.expect_err("no such field");
+    let refused = call_as(&core, agent, "create_plugin", plugin).await.expect_err("it lacks the competency");
+
+    assert_eq!(unavailable.to_string(), "this GatheRing makes no plugins of code");
+    assert!(misspelt.to_string().contains("there is no field `tool`, did you mean `tools`?"), "{misspelt}");
+    assert_eq!(refused.code(), "missing_competency");
 }
 
 #[tokio::test]

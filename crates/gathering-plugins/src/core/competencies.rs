@@ -76,6 +76,7 @@ pub(super) fn definitions() -> Value {
             "level": "advanced",
             "prerequisites": ["python"],
             "capabilities": ["Describe tools with schemas", "Write, load and repair plugins"],
+            "tools_enabled": ["create_plugin", "update_plugin", "remove_plugin"],
         },
     ])
 }
