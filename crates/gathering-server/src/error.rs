@@ -7,7 +7,7 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use gathering_core::{ArgumentError, CallId, LoadErrorKind, PluginId, StateError, ToolError};
-use gathering_host::PluginError;
+use gathering_host::{AuthoringError, InvalidCode, PluginError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -214,6 +214,41 @@ impl From<PluginError> for Problem {
             problem.0.document.dependents = dependents;
         }
         problem
+    }
+}
+
+impl From<AuthoringError> for Problem {
+    fn from(error: AuthoringError) -> Self {
+        let status = match &error {
+            AuthoringError::Plugin(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            AuthoringError::InvalidRequest(_)
+            | AuthoringError::InvalidCode(_)
+            | AuthoringError::InvalidPath { .. } => StatusCode::BAD_REQUEST,
+            AuthoringError::ExampleFailed(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            AuthoringError::NotDynamic { .. } | AuthoringError::FileExists(_) => StatusCode::CONFLICT,
+            AuthoringError::UnknownVersion { .. } => StatusCode::NOT_FOUND,
+            AuthoringError::Forbidden(_) => StatusCode::FORBIDDEN,
+            AuthoringError::Unavailable => StatusCode::NOT_IMPLEMENTED,
+            AuthoringError::TimedOut => StatusCode::GATEWAY_TIMEOUT,
+            AuthoringError::Storage(StateError::StorageFull(_)) => StatusCode::INSUFFICIENT_STORAGE,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        let mut problem = Self::new(status, error.code(), error.to_string());
+        problem.0.document.traceback = error.traceback().to_owned();
+        match error {
+            AuthoringError::Plugin(error) => error.into(),
+            AuthoringError::InvalidRequest(errors) => problem.errors(errors),
+            AuthoringError::InvalidCode(invalid) => {
+                let InvalidCode { pointer, line, column, message, .. } = *invalid;
+                let place = match (line, column) {
+                    (Some(line), Some(column)) => format!("line {line}, column {column}: "),
+                    (Some(line), None) => format!("line {line}: "),
+                    _ => String::new(),
+                };
+                problem.errors(vec![ArgumentError { pointer, message: format!("{place}{message}") }])
+            }
+            _ => problem,
+        }
     }
 }
 

@@ -85,6 +85,28 @@ problems! {
         "413": "`too_large`: the body or the arguments are too large",
         "415": "`unsupported_media_type`: a body needs `Content-Type: application/json`",
     }
+    /// That a plugin cannot be made of this code.
+    BadDynamic {
+        "400": "`bad_request`: the body does not fit; `invalid_code`: `errors` says where in which tool's code",
+    }
+    /// That a plugin cannot be saved there.
+    BadPath {
+        "400": "`bad_request`, or `invalid_path`: it is in none of the plugin folders, which are named",
+    }
+    /// Why an act on a plugin that was made of code failed.
+    AuthoringFailed {
+        "403": "`forbidden`, or `host_refused`",
+        "422": "`example_failed`: expected and got are shown; `invalid_config`, `invalid_plugin` or `missing_dependency`",
+        "501": "`not_implemented`: this server makes no plugins of code",
+    }
+    /// That a plugin was not made of code, or a file is in the way.
+    NotDynamic {
+        "409": "`wrong_state`: the plugin was not made of code; `file_exists`, `has_dependents` or `already_registered`",
+    }
+    /// That there is no such version.
+    UnknownVersion {
+        "404": "`unknown_plugin` or `unknown_version`",
+    }
     /// That a folder cannot be looked through.
     BadDirectory {
         "400": "`bad_request`, or `invalid_directory`: there is no such folder",

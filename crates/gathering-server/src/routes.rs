@@ -2,6 +2,7 @@
 
 mod competencies;
 mod docs;
+mod dynamic;
 mod events;
 mod file_handlers;
 mod health;
@@ -34,6 +35,7 @@ pub fn router(app: App) -> Router {
 pub(crate) fn documented() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Document::openapi())
         .merge(plugins::routes())
+        .merge(dynamic::routes())
         .merge(permissions::routes())
         .merge(tools::routes())
         .merge(competencies::routes())

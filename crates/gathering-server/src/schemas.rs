@@ -5,6 +5,7 @@
 #![expect(dead_code, reason = "these are only described, never made")]
 
 mod competencies;
+mod dynamic;
 mod permissions;
 mod plugins;
 mod tools;
@@ -13,6 +14,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 pub(crate) use competencies::{Competencies, CompetencyDetails, FileHandlers, LearningPath};
+pub(crate) use dynamic::{DynamicPlugin, PluginVersions};
 pub(crate) use permissions::{Permissions, PermissionsChange, PluginPermissions};
 pub(crate) use plugins::{
     Discovery, Plugin, PluginHealth, PluginIds, PluginLog, PluginStats, PluginStatus, Plugins, PluginsHealth,

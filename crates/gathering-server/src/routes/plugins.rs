@@ -43,8 +43,6 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(disable))
         .routes(routes!(unload))
         .routes(routes!(reload))
-        .routes(routes!(dynamic))
-        .routes(routes!(save))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -227,7 +225,7 @@ async fn load(State(app): State<App>, body: Json) -> Answer {
 
 /// What was done.
 #[derive(Serialize, ToSchema)]
-struct Action<'a> {
+pub(super) struct Action<'a> {
     /// True: a failure is a problem document.
     success: bool,
     /// What was done, in words.
@@ -239,7 +237,7 @@ struct Action<'a> {
     affected: &'a [PluginId],
 }
 
-fn done(plugin_id: &str, what: &str, affected: &[PluginId]) -> Answer {
+pub(super) fn done(plugin_id: &str, what: &str, affected: &[PluginId]) -> Answer {
     let others: Vec<_> =
         affected.iter().filter(|id| **id != *plugin_id).map(|id| format!("'{id}'")).collect();
     let message = match others.as_slice() {
@@ -264,18 +262,18 @@ async fn enable(State(app): State<App>, Name(id): Name, body: Json) -> Answer {
 /// A body that says nothing.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Nothing {}
+pub(super) struct Nothing {}
 
 /// Whether plugins that need this one are dealt with before it, in the query or in the body. Default: false, then the
 /// request is refused with their names.
 #[derive(Default, Deserialize, ToSchema, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
-struct Cascade {
+pub(super) struct Cascade {
     /// Whether plugins that need this one are dealt with before it. Default: false.
     #[schema(required = false)]
     #[param(required = false)]
-    cascade: bool,
+    pub(super) cascade: bool,
 }
 
 /// Refuses every call of a plugin's tools from now on.
@@ -332,38 +330,4 @@ async fn reload(State(app): State<App>, Name(id): Name, body: Json) -> Answer {
     app.host().reload(&id, request.config).await?;
     let id = app.host().plugin(&id)?.metadata.id;
     done(id.as_str(), "reloaded", std::slice::from_ref(&id))
-}
-
-/// Creates a plugin from code; not in this version.
-#[utoipa::path(
-    post, path = "/plugins/dynamic", operation_id = "create_dynamic_plugin", tag = "plugins", request_body = Object,
-    responses(
-        (status = 501, body = ProblemDocument, content_type = "application/problem+json",
-         description = "`not_implemented`"),
-        BadBody, Refused,
-    ),
-)]
-async fn dynamic(_body: Json) -> Problem {
-    let detail = "this version cannot create plugins from code: put a plugin file into a plugin folder, \
-                  then discover and load it";
-    Problem::new(StatusCode::NOT_IMPLEMENTED, "not_implemented", detail)
-}
-
-/// Saves a plugin that was created from code; refused for every other.
-#[utoipa::path(
-    post, path = "/plugins/{id}/save", operation_id = "save_dynamic_plugin", tag = "plugins",
-    params(("id" = String, Path, description = "The plugin.")), request_body = Option<Object>,
-    responses(
-        (status = 409, body = ProblemDocument, content_type = "application/problem+json",
-         description = "`wrong_state`: the plugin was not created from code"),
-        BadBody, UnknownPlugin, Refused,
-    ),
-)]
-async fn save(State(app): State<App>, Name(id): Name, _body: Json) -> Answer {
-    let plugin = app.host().plugin(&id)?;
-    let detail = format!(
-        "the plugin `{id}` is not a dynamic plugin, so there is nothing to save: its source is {}",
-        plugin.source
-    );
-    Err(Problem::new(StatusCode::CONFLICT, "wrong_state", detail))
 }

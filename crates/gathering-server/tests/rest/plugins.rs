@@ -212,13 +212,16 @@ async fn the_log_of_a_plugin_is_shown_from_its_end() {
 }
 
 #[tokio::test]
-async fn what_dynamic_plugins_need_is_refused_honestly() {
+async fn a_server_that_makes_no_plugins_of_code_says_so() {
     let server = Server::with_tools().await;
+    let plugin = json!({"plugin_id": "greeter", "tools": [{"name": "greet", "code": "def greet(): pass"}]});
 
-    server.post("/plugins/dynamic", json!({"plugin_id": "greeter"})).await.problem(501, "not_implemented");
+    server.post("/plugins/dynamic", plugin).await.problem(501, "not_implemented");
+    server.post_nothing("/plugins/math/save").await.problem(501, "not_implemented");
+    let misspelt = server.post("/plugins/dynamic", json!({"plugin_id": "greeter", "tool": []})).await;
     assert_eq!(
-        server.post("/plugins/math/save", json!({"output_path": "x.py"})).await.problem(409, "wrong_state"),
-        "the plugin `math` is not a dynamic plugin, so there is nothing to save: its source is built-in `math`"
+        misspelt.problem(400, "bad_request"),
+        "the plugin cannot be made as asked: there is no field `tool`, did you mean `tools`? (at /tool)"
     );
-    server.post_nothing("/plugins/nobody/save").await.problem(404, "unknown_plugin");
+    assert_eq!(misspelt.json()["errors"][0]["pointer"], "/tool");
 }
