@@ -20,6 +20,10 @@ use crate::error::During;
 use crate::wire::{Applied, Gap, Launch, Outcome};
 use crate::{Failure, Network, Policy, Step, ToolUser, processes};
 
+/// Outside of a user namespace the kernel counts all processes of the tool's user, and so those of other runs that
+/// grow while this one goes on. They get this many times the limit; the tree itself is held to it by `watch`.
+const SLACK: u64 = 3;
+
 pub(super) fn run(socket: &UnixStream, launch: Launch, inherits: Inherits) -> Result<(), Failure> {
     let step = Step::Start;
     let Launch { mut policy, program, args, tier, .. } = launch;
@@ -42,6 +46,7 @@ pub(super) fn run(socket: &UnixStream, launch: Launch, inherits: Inherits) -> Re
     let scratch = Scratch::make(tools).during(Step::Files, "making a private folder in `/tmp`")?;
     scratch.stand_in(&mut policy);
     let others = processes::threads_of(tools.uid).during(Step::Limits, "counting the user's processes")?;
+    let others = others.saturating_add(policy.limits.processes.saturating_mul(SLACK));
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
         .during(step, "becoming the parent of orphans")?;
     let read_only = not_writable(&policy, tools);

@@ -105,6 +105,7 @@ impl Init {
         }
         let read_only = std::mem::take(&mut self.sources.read_only);
         root::enter(self.sources, &shields, &policy, tools)?;
+        user::give_up_bounding_set().during(Step::Privileges, "emptying the bounding set")?;
         user::give_up_capabilities()?;
         let rules = if version == 0 { None } else { Some(rules(version, &policy)?) };
         let sockets = match policy.network {

@@ -93,28 +93,26 @@ pub(super) fn inside(tree: BorrowedFd<'_>, path: &Path) -> io::Result<OwnedFd> {
 /// Finds the place for a mount at `path` of the new root, making the folders on the way and the place itself.
 pub(super) fn place(root: BorrowedFd<'_>, path: &Path, folder: bool) -> io::Result<OwnedFd> {
     let path = path.strip_prefix("/").unwrap_or(path);
-    let mut here = root.try_clone_to_owned()?;
-    let mut way = std::path::PathBuf::new();
-    for part in path {
-        way.push(part);
-        let open = || {
-            let flags = OFlags::PATH | OFlags::CLOEXEC;
-            rustix::fs::openat2(root, &way, flags, Mode::empty(), ResolveFlags::IN_ROOT)
-        };
-        here = match open() {
-            Err(rustix::io::Errno::NOENT) => {
-                if folder || way != path {
-                    rustix::fs::mkdirat(&here, part, Mode::from_raw_mode(0o755))?;
-                } else {
-                    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
-                    rustix::fs::openat(&here, part, flags, Mode::from_raw_mode(0o644))?;
-                }
-                open()?
-            }
-            found => found?,
-        };
+    let open = |path: &Path| {
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        rustix::fs::openat2(root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT)
+    };
+    match open(path) {
+        Err(rustix::io::Errno::NOENT) => {}
+        found => return Ok(found?),
     }
-    Ok(here)
+    let parent = match path.parent() {
+        Some(parent) if parent != Path::new("") => place(root, parent, true)?,
+        _ => root.try_clone_to_owned()?,
+    };
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    if folder {
+        rustix::fs::mkdirat(&parent, name, Mode::from_raw_mode(0o755))?;
+    } else {
+        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
+        rustix::fs::openat(&parent, name, flags, Mode::from_raw_mode(0o644))?;
+    }
+    Ok(open(path)?)
 }
 
 /// Writes a small file into the new root.
@@ -146,4 +144,11 @@ pub(super) fn pivot(root: BorrowedFd<'_>) -> io::Result<()> {
 pub(super) fn is_folder(place: BorrowedFd<'_>) -> io::Result<bool> {
     let found = rustix::fs::statat(place, c"", AtFlags::EMPTY_PATH)?;
     Ok(rustix::fs::FileType::from_raw_mode(found.st_mode) == rustix::fs::FileType::Directory)
+}
+
+/// Whether an open place gives others than its owner and its group nothing to read.
+pub(super) fn is_closed_to_others(place: BorrowedFd<'_>) -> io::Result<bool> {
+    let found = rustix::fs::statat(place, c"", AtFlags::EMPTY_PATH)?;
+    let wanted = if is_folder(place)? { 0o005 } else { 0o004 };
+    Ok(found.st_mode & wanted != wanted)
 }

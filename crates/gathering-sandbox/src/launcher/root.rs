@@ -28,6 +28,7 @@ pub(super) fn enter(
         .during(step, "making mounts private")?;
     let root = put_up()?;
     let root = root.as_fd();
+    mounts::place(root, Path::new("/etc"), true).during(step, "making `/etc`")?;
     for (path, target) in &sources.links {
         mounts::link(root, path, target).during(step, format_args!("linking `{}`", path.display()))?;
     }
@@ -107,7 +108,6 @@ fn put_processes(root: BorrowedFd<'_>) -> Result<(), Failure> {
 
 /// Just enough that names of users and hosts are found.
 fn write_configuration(root: BorrowedFd<'_>, ToolUser { uid, gid }: ToolUser) -> std::io::Result<()> {
-    mounts::place(root, Path::new("/etc"), true)?;
     mounts::place(root, Path::new("/run"), true)?;
     mounts::place(root, Path::new("/var"), true)?;
     mounts::link(root, Path::new("/var/tmp"), Path::new("/tmp"))?;

@@ -17,17 +17,13 @@ pub(super) const SYSTEM: &[&str] =
 /// What programs need of the system's configuration, and gives nothing away.
 pub(super) const CONFIGURATION: &[&str] = &[
     "/etc/alternatives",
-    "/etc/ca-certificates",
     "/etc/ld.so.cache",
-    "/etc/ld.so.conf",
-    "/etc/ld.so.conf.d",
     "/etc/localtime",
     "/etc/mime.types",
     "/etc/os-release",
     "/etc/pki",
     "/etc/ssl/certs",
     "/etc/ssl/openssl.cnf",
-    "/etc/terminfo",
     "/etc/timezone",
 ];
 
@@ -43,7 +39,7 @@ pub(super) struct Source {
 
 /// All that the new root is made of.
 pub(super) struct Sources {
-    /// Symbolic links at the root, such as `/bin` to `usr/bin`.
+    /// Symbolic links of the system, such as `/bin` to `usr/bin`.
     pub(super) links: Vec<(PathBuf, PathBuf)>,
     pub(super) system: Vec<Source>,
     /// What the policy names, parents before what lies in them.
@@ -69,7 +65,10 @@ impl Sources {
         for path in DEVICES.iter().map(Path::new) {
             sources.take_system(path, libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NOEXEC)?;
         }
-        for path in policy.read.iter().chain(policy.network.proxy()) {
+        for path in &policy.read {
+            sources.take_readable(path, tools)?;
+        }
+        if let Some(path) = policy.network.proxy() {
             sources.roots.push(take(path, mounts::PLAIN | libc::MOUNT_ATTR_RDONLY)?);
         }
         for path in &policy.write {
@@ -100,6 +99,27 @@ impl Sources {
                 Ok(())
             }
         }
+    }
+
+    /// Makes what only its owner may read readable for the tool's user too, where that can be done.
+    fn take_readable(&mut self, path: &Path, tools: ToolUser) -> Result<(), Failure> {
+        let source = take(path, mounts::PLAIN | libc::MOUNT_ATTR_RDONLY)?;
+        if user::is_root()
+            && mounts::is_closed_to_others(source.tree.as_fd())
+                .during(Step::Files, format_args!("looking at `{}`", path.display()))?
+            && let Err(error) = idmap::adopt(source.tree.as_fd(), tools)
+        {
+            self.gaps.push(Gap {
+                what: format!(
+                    "`{}` cannot be read: its owner cannot be mapped to user {}: {error}",
+                    path.display(),
+                    tools.uid
+                ),
+                remedy: "let others read it, or start the server as its owner".to_owned(),
+            });
+        }
+        self.roots.push(source);
+        Ok(())
     }
 
     /// Makes a folder writable for the tool's user also if it belongs to another, where that can be done.

@@ -50,10 +50,9 @@ pub(super) fn readable_to_itself(readable: bool) -> Result<(), Failure> {
     rustix::process::set_dumpable_behavior(behaviour).during(Step::User, "setting dumpable")
 }
 
-/// Gives up all capabilities, now and for whatever will be run, and makes sure of it.
+/// Gives up all capabilities, and makes sure of it. What will be run could only regain those of the bounding set.
 pub(super) fn give_up_capabilities() -> Result<(), Failure> {
     let step = Step::Privileges;
-    give_up_bounding_set().during(step, "emptying the bounding set")?;
     rustix::thread::clear_ambient_capability_set().during(step, "emptying the ambient set")?;
     let none = CapabilitySet::empty();
     let none = CapabilitySets { effective: none, permitted: none, inheritable: none };
@@ -65,7 +64,7 @@ pub(super) fn give_up_capabilities() -> Result<(), Failure> {
     Err(Failure::new(step, format!("capabilities are left: {:?}", left.permitted), ""))
 }
 
-/// Who lacks `CAP_SETPCAP` has nothing that could be regained: `no_new_privs` sees to that.
+/// Empties the bounding set, so that no program regains anything. Who lacks `CAP_SETPCAP` has nothing that could be regained: `no_new_privs` sees to that.
 pub(super) fn give_up_bounding_set() -> io::Result<()> {
     let held = rustix::thread::capabilities(None)?;
     if !held.effective.contains(CapabilitySet::SETPCAP) {

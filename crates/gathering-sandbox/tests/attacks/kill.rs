@@ -9,9 +9,10 @@ use gathering_sandbox::{Ended, Job, Stdio, Tier};
 
 use crate::harness::*;
 
-/// Processes that hide from process groups and sessions, and from their parent.
+/// Processes that hide from process groups and sessions, and from their parent. Goes on when all are there.
 const DAEMONS: &str = "
-    for i in 1 2 3; do (setsid sh -c \"trap '' TERM INT HUP; (setsid sleep $0 &) ; sleep $0\" $0 &); done";
+    for i in 1 2 3; do (setsid sh -c \"trap '' TERM INT HUP; (setsid sleep $0 &) ; echo up; sleep $0\" $0 &); done |
+        head -n 3 > /dev/null";
 
 fn daemons(word: &str, then: &str) -> Job {
     Job { args: vec!["-c".into(), format!("{DAEMONS}\n{then}").into(), word.into()], ..shell("") }
@@ -22,7 +23,7 @@ fn daemons_end_with_the_program_that_started_them() {
     for tier in tiers() {
         let word = nonce();
 
-        let ran = run(tier, &policy(), daemons(&word, "sleep 0.2; exit 7"));
+        let ran = run(tier, &policy(), daemons(&word, "exit 7"));
 
         assert_eq!(alive_with(&word), 0, "{tier}");
         assert_eq!((ran.exit.ended, ran.exit.code), (Ended::Exited, Some(7)), "{tier}: {}", ran.said());
@@ -33,8 +34,7 @@ fn daemons_end_with_the_program_that_started_them() {
 fn a_kill_takes_everything_within_half_a_second() {
     for tier in tiers() {
         let word = nonce();
-        let mut child =
-            start(tier, &policy(), daemons(&word, "trap '' TERM INT HUP; sleep 0.2; echo ready; sleep $0"));
+        let mut child = start(tier, &policy(), daemons(&word, "trap '' TERM INT HUP; echo ready; sleep $0"));
         assert!(readable_within(child.stdout.take().unwrap(), Duration::from_secs(10)));
         assert!(alive_with(&word) > 3, "{tier}");
 
@@ -125,8 +125,8 @@ fn server_that_will_be_killed() {
     let Ok(role) = std::env::var(ROLE) else { return };
     let (tier, word) = role.split_once(' ').unwrap();
     let tier = if tier == "isolated" { Tier::Isolated } else { Tier::Confined };
-    let held = std::io::stderr().as_fd().try_clone_to_owned().unwrap();
-    let job = Job { stdout: Stdio::Fd(held), stderr: Stdio::Null, ..daemons(word, "echo ready; sleep $0") };
+    let held = || Stdio::Fd(std::io::stderr().as_fd().try_clone_to_owned().unwrap());
+    let job = Job { stdout: held(), stderr: held(), ..daemons(word, "echo ready; sleep $0") };
     let _child = start(tier, &policy(), job);
     std::thread::park();
 }
