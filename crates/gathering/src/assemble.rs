@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::data_dir::{DataDir, Lock, ServerInfo, default_path};
 use crate::dynamic::DynamicPlugins;
 use crate::error::StartError;
+use crate::secrets::SecretsFile;
 use crate::watch::Watch;
 
 /// A host with every runtime, the built-in plugins, and its state in a data directory. Cloning gives the same one.
@@ -82,6 +83,7 @@ impl GatheRing {
             .runtime(python.clone())
             .store(store)
             .limits(Limits::from(&config.limits))
+            .secrets(Arc::new(SecretsFile::new(data_dir.clone())))
             .directory(data_dir.plugins())
             .agent_directory(data_dir.dynamic());
         for directory in own.protected {
@@ -90,6 +92,10 @@ impl GatheRing {
         for (id, configuration) in &config.plugins.config {
             let id = plugin_id(id, || format!("plugins.config.{id}"))?;
             builder = builder.configure(&id, configuration.clone().into());
+        }
+        for (id, permissions) in &config.plugins.permissions {
+            let id = plugin_id(id, || format!("plugins.permissions.{id}"))?;
+            builder = builder.allow(&id, permissions.clone());
         }
         let host = builder.build();
         let mut problems = bring_back(&host, &config, native.sources()).await?;
@@ -140,6 +146,11 @@ impl GatheRing {
     /// The last lines that a plugin printed, at most `bytes` of them. May block.
     pub fn plugin_log(&self, plugin: &PluginId, bytes: u64) -> io::Result<String> {
         self.inner.python.log(plugin, bytes)
+    }
+
+    /// The secrets of its plugins.
+    pub fn secrets(&self) -> SecretsFile {
+        SecretsFile::new(self.inner.data_dir.clone())
     }
 
     /// The operator's token, made at its first use.

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use gathering_core::Permissions;
 use gathering_host::Limits;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -66,11 +67,19 @@ pub struct PluginsConfig {
     pub watch: bool,
     /// Configurations by plugin id. Each goes before the one that was kept.
     pub config: BTreeMap<String, Map<String, Value>>,
+    /// What plugins are allowed to touch, by plugin id, beside what was granted by command; as far as they ask for it.
+    pub permissions: BTreeMap<String, Permissions>,
 }
 
 impl Default for PluginsConfig {
     fn default() -> Self {
-        Self { directories: Vec::new(), enable: vec!["core".into()], watch: false, config: BTreeMap::new() }
+        Self {
+            directories: Vec::new(),
+            enable: vec!["core".into()],
+            watch: false,
+            config: BTreeMap::new(),
+            permissions: BTreeMap::new(),
+        }
     }
 }
 

@@ -164,7 +164,7 @@ impl DataDir {
     }
 
     /// Writes a file that only its owner may read; readers see it whole or not at all.
-    fn write_private(&self, name: &str, text: &str) -> io::Result<()> {
+    pub(crate) fn write_private(&self, name: &str, text: &str) -> io::Result<()> {
         let new = self.path.join(format!("{name}.new"));
         // One that a killed process left may have other permissions.
         if let Err(error) = fs::remove_file(&new)

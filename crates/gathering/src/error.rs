@@ -40,7 +40,7 @@ pub enum StartError {
         /// What is wrong.
         reason: String,
     },
-    /// A section `[plugins.config.<id>]`, or an entry of `plugins.enable`, is of something that no plugin can be called.
+    /// A section `[plugins.config.<id>]` or `[plugins.permissions.<id>]`, or an entry of `plugins.enable`, is of something that no plugin can be called.
     #[error("`{key}`: {reason}")]
     PluginId {
         /// The key of the configuration.

@@ -8,6 +8,7 @@ pub mod config;
 mod data_dir;
 mod dynamic;
 mod error;
+mod secrets;
 mod watch;
 
 pub use assemble::{GatheRing, python_runtime};
@@ -20,3 +21,4 @@ pub use gathering_host::*;
 pub use gathering_plugins::{Builtin, Cancel, Failure, NativePlugin};
 pub use gathering_runtime_python::{InterpreterInfo, PythonRuntime};
 pub use gathering_store::OpenError;
+pub use secrets::{SecretPlace, SecretsFile};

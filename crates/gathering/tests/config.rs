@@ -91,6 +91,27 @@ fn an_error_names_the_place_the_key_and_what_is_expected() {
 }
 
 #[test]
+fn what_plugins_are_allowed_is_read_and_its_errors_name_the_plugin() {
+    let allowed =
+        read("[plugins.permissions.weather]\nnetwork = ['api.example.com']\nlimits.memory = '2GiB'", &[]);
+    let permissions = &allowed.as_ref().expect("it is fine").config.plugins.permissions["weather"];
+    assert_eq!(permissions.to_words(), ["network=api.example.com", "memory=2GiB"]);
+    let settings = allowed.as_ref().expect("it is fine").settings();
+    let origin = settings.iter().find(|(key, ..)| key == "plugins.permissions.weather.network");
+    assert!(origin.expect("it is a setting").2.ends_with("gathering.toml`"));
+
+    assert_eq!(
+        read("[plugins.permissions.weather]\nread = 'data'", &[]).expect_err("it is wrong"),
+        "`DIR/gathering.toml`: `plugins.permissions.weather` cannot be taken: \
+         the path `data` cannot be taken: it must be absolute, or begin with `~/`"
+    );
+    assert_eq!(
+        read("[plugins.permissions.weather]\nfiles = ['/data']", &[]).expect_err("it is wrong"),
+        "`DIR/gathering.toml`: there is no key `plugins.permissions.weather.files`"
+    );
+}
+
+#[test]
 fn a_file_that_was_named_has_to_be_there() {
     let missing = Path::new("/nowhere/gathering.toml");
 
@@ -142,6 +163,7 @@ fn variables_that_only_look_like_ours_are_warned_of() {
         ("GATHERING_SERVICE_HOST", "10.0.0.1"),
         ("GATHERING_SERVER_PORT", "80"),
         ("GATHERING_LOG", "debug"),
+        ("GATHERING_SECRET_API_KEY", "sk-0123"),
         ("GATHERING_PLUGINS__CONFIG__CORE__BASE_PATH", "/tmp"),
     ];
 

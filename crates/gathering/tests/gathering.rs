@@ -273,3 +273,37 @@ async fn a_start_with_known_plugins_starts_no_python() {
     assert_eq!(gathering.problems(), [""; 0], "an interpreter would have been missed");
     assert_eq!(status(&gathering, "known2"), PluginStatus::Loaded);
 }
+
+#[tokio::test]
+async fn a_secret_reaches_the_plugin_that_the_configuration_allows_it_and_nobody_else() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data_dir = folder.path().join("data");
+    let path = write_plugin(&data_dir, "keeper", "unused");
+    let text = std::fs::read_to_string(&path).expect("it was written");
+    let text = text
+        .replace(
+            "description=\"Says a word\")",
+            "description=\"\", permissions={\"secrets\": [\"API_KEY\"]})",
+        )
+        .replace(
+            "lambda: \"unused\"",
+            "lambda: (lambda key: [key, len(key)])(__import__(\"os\").environ.get(\"API_KEY\", \"\"))",
+        );
+    std::fs::write(&path, text).expect("it can be written");
+    let mut config = config(&data_dir);
+    let gathering = GatheRing::open(config.clone()).await.expect("it can be opened");
+    if !has_python(&gathering).await {
+        return;
+    }
+    gathering.secrets().set("API_KEY", "sk-0123456789").expect("it can be kept");
+    gathering.host().load("keeper", None, Dependencies::LoadToo).await.expect("it loads");
+    assert_eq!(call(&gathering, "keeper_word", json!({})).await, Ok(json!(["", 0])));
+    gathering.shutdown().await;
+
+    let allowed = gathering::Permissions::from_words(["secret=API_KEY"]).expect("a permission");
+    config.plugins.permissions.insert("keeper".into(), allowed);
+    let gathering = GatheRing::open(config).await.expect("it can be opened");
+
+    assert_eq!(call(&gathering, "keeper_word", json!({})).await, Ok(json!(["***", 13])));
+    gathering.shutdown().await;
+}

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::error::nearest_key;
 use super::{Config, ConfigError};
 use crate::data_dir;
+use crate::secrets::SECRET_PREFIX;
 
 /// What variables of ours begin with.
 const PREFIX: &str = "GATHERING_";
@@ -165,7 +166,7 @@ fn read_file(path: &Path) -> Result<impl Provider + use<>, ConfigError> {
 fn setting_of_variable(name: &str) -> Option<Result<String, String>> {
     let key = name.strip_prefix(PREFIX)?.to_ascii_lowercase().replace("__", ".");
     let top = key.split('.').next().unwrap_or_default();
-    if OTHER_VARIABLES.contains(&key.as_str()) {
+    if OTHER_VARIABLES.contains(&key.as_str()) || name.starts_with(SECRET_PREFIX) {
         return None;
     }
     if TOP.contains(&top) {
