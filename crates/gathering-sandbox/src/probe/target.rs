@@ -58,11 +58,7 @@ impl Target {
             fs::set_permissions(path, fs::Permissions::from_mode(0o666))?;
         }
         let program = if rustix::process::geteuid().is_root() {
-            // The binary may lie where the tool's user cannot go.
-            let copy = folder.join("program");
-            fs::copy(launcher, &copy)?;
-            fs::set_permissions(&copy, fs::Permissions::from_mode(0o755))?;
-            copy
+            reachable(launcher, &folder)?
         } else {
             std::path::absolute(launcher)?
         };
@@ -96,6 +92,18 @@ impl Target {
         }
         Ok(())
     }
+}
+
+/// The binary may lie where the tool's user cannot go: it is given another name, or else copied.
+fn reachable(launcher: &Path, folder: &Path) -> io::Result<PathBuf> {
+    let launcher = &fs::canonicalize(launcher)?;
+    let program = folder.join("program");
+    let for_all = fs::metadata(launcher)?.permissions().mode() & 0o005 == 0o005;
+    if !for_all || fs::hard_link(launcher, &program).is_err() {
+        fs::copy(launcher, &program)?;
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
+    }
+    Ok(program)
 }
 
 impl Drop for Target {
