@@ -96,6 +96,16 @@ impl Client {
         self.request(Method::POST, path, Some(body)).await
     }
 
+    /// What comes of putting `body` at `path`.
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Result<Value, CliError> {
+        self.request(Method::PUT, path, Some(body)).await
+    }
+
+    /// What comes of deleting what is at `path`.
+    pub(crate) async fn delete(&self, path: &str) -> Result<Value, CliError> {
+        self.request(Method::DELETE, path, None).await
+    }
+
     /// What happens from now on.
     pub(crate) async fn events(&self) -> Result<EventStream, CliError> {
         let answer = self.send(Method::GET, "/events", None).await?;

@@ -1,5 +1,6 @@
 //! `gathering plugins`: finding, loading, trying and unloading plugins.
 
+mod dynamic;
 mod read;
 
 use std::path::PathBuf;
@@ -60,6 +61,19 @@ pub(crate) enum Plugins {
         #[command(flatten)]
         show: Show,
     },
+    /// Make a plugin of the public functions of a Python file, and enable it.
+    Create(dynamic::Make),
+    /// Put another version of a plugin that was made of code in its place. If it fails, the old one goes on.
+    Update(dynamic::Make),
+    /// Go back to a version of before of a plugin that was made of code.
+    Rollback(dynamic::Rollback),
+    /// List the versions of a plugin that was made of code.
+    Versions(One),
+    /// Remove a plugin that was made of code, with its versions.
+    #[command(visible_alias = "rm")]
+    Remove(Cascading),
+    /// Write a plugin that was made of code into a plugin folder.
+    Save(dynamic::Save),
     /// Show a plugin.
     #[command(visible_alias = "show")]
     Info(One),
@@ -131,6 +145,12 @@ impl Plugins {
             | Self::Available { show }
             | Self::Discover { show, .. }
             | Self::Load(Load { show, .. })
+            | Self::Create(dynamic::Make { show, .. })
+            | Self::Update(dynamic::Make { show, .. })
+            | Self::Rollback(dynamic::Rollback { show, .. })
+            | Self::Versions(One { show, .. })
+            | Self::Remove(Cascading { show, .. })
+            | Self::Save(dynamic::Save { show, .. })
             | Self::Enable(One { show, .. })
             | Self::Info(One { show, .. })
             | Self::Disable(Cascading { show, .. })
@@ -157,6 +177,14 @@ impl Plugins {
             Self::Stats { .. } => read::stats(client, as_json).await,
             Self::Discover { folder, .. } => discover(client, folder.clone(), as_json).await,
             Self::Load(load) => load.on(client).await,
+            Self::Create(make) => make.create(client).await,
+            Self::Update(make) => make.update(client).await,
+            Self::Rollback(rollback) => rollback.on(client).await,
+            Self::Versions(One { id, .. }) => dynamic::versions(client, id, as_json).await,
+            Self::Remove(Cascading { id, cascade, .. }) => {
+                dynamic::remove(client, id, *cascade, as_json).await
+            }
+            Self::Save(save) => save.on(client).await,
             Self::Enable(One { id, .. }) => act(client, id, "enable", json!({}), as_json).await,
             Self::Disable(Cascading { id, cascade, .. }) => {
                 act(client, id, "disable", json!({"cascade": cascade}), as_json).await
