@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    competencies, completions, config, doctor, events, execute, new, plugins, serve, tools,
+    competencies, completions, config, doctor, events, execute, new, plugins, secrets, serve, tools,
 };
 
 const EXAMPLES: &str = "\
@@ -96,6 +96,9 @@ pub(crate) enum Command {
     Events(events::Events),
     /// Check that everything is in place, and say what to do where it is not.
     Doctor(doctor::Doctor),
+    /// Keep secrets for plugins that ask for them and are allowed them.
+    #[command(subcommand, visible_alias = "secret")]
+    Secrets(secrets::Secrets),
     /// See the configuration.
     #[command(subcommand)]
     Config(config::Config),
@@ -115,6 +118,7 @@ impl Command {
             Self::New(new::New::Plugin(plugin)) => plugin.show.json,
             Self::Events(events) => events.show.json,
             Self::Doctor(doctor) => doctor.show.json,
+            Self::Secrets(secrets) => secrets.show().json,
             Self::Config(config::Config::Show { show }) => show.json,
             Self::Completions(_) => false,
         }

@@ -8,6 +8,7 @@ pub(crate) mod events;
 pub(crate) mod execute;
 pub(crate) mod new;
 pub(crate) mod plugins;
+pub(crate) mod secrets;
 pub(crate) mod serve;
 pub(crate) mod tools;
 
@@ -38,6 +39,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), CliError> {
             Command::New(new) => new.run(&global),
             Command::Events(events) => events.run(&global).await,
             Command::Doctor(doctor) => doctor.run(&global).await,
+            Command::Secrets(secrets) => secrets.run(&global),
             Command::Config(config) => config.run(&global),
             Command::Completions(completions) => completions.run(),
         }

@@ -1,6 +1,7 @@
 //! `gathering plugins`: finding, loading, trying and unloading plugins.
 
 mod dynamic;
+mod permissions;
 mod read;
 
 use std::path::PathBuf;
@@ -84,6 +85,12 @@ pub(crate) enum Plugins {
         #[command(flatten)]
         show: Show,
     },
+    /// Show what a plugin asks to touch, what it is allowed, and the command that allows the rest.
+    Permissions(One),
+    /// Allow a plugin to touch more. A loaded one is reloaded, and loses no call.
+    Grant(permissions::Grant),
+    /// Take back what was granted. A loaded plugin is reloaded, and loses no call.
+    Revoke(permissions::Revoke),
     /// Show the end of what a plugin printed.
     #[command(visible_alias = "log")]
     Logs {
@@ -153,6 +160,9 @@ impl Plugins {
             | Self::Save(dynamic::Save { show, .. })
             | Self::Enable(One { show, .. })
             | Self::Info(One { show, .. })
+            | Self::Permissions(One { show, .. })
+            | Self::Grant(permissions::Grant { show, .. })
+            | Self::Revoke(permissions::Revoke { show, .. })
             | Self::Disable(Cascading { show, .. })
             | Self::Unload(Cascading { show, .. })
             | Self::Reload { show, .. }
@@ -172,6 +182,9 @@ impl Plugins {
             Self::List { status, .. } => read::list(client, status.as_deref(), as_json).await,
             Self::Available { .. } => read::available(client, as_json).await,
             Self::Info(One { id, .. }) => read::info(client, id, as_json).await,
+            Self::Permissions(One { id, .. }) => permissions::permissions(client, id, as_json).await,
+            Self::Grant(grant) => grant.on(client).await,
+            Self::Revoke(revoke) => revoke.on(client).await,
             Self::Health { id, .. } => read::health(client, id.as_deref(), as_json).await,
             Self::Logs { id, bytes, .. } => read::logs(client, id, *bytes, as_json).await,
             Self::Stats { .. } => read::stats(client, as_json).await,

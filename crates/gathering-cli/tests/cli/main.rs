@@ -2,6 +2,7 @@
 
 mod dynamic;
 mod new_plugin;
+mod permissions;
 mod sandbox;
 mod server;
 mod usage;
