@@ -235,6 +235,8 @@ pub enum LoadErrorKind {
     RuntimeFailed,
     /// It took longer than it may.
     TimedOut,
+    /// Its confinement could not be set up, so nothing of it was run.
+    SandboxSetupFailed,
 }
 
 impl LoadErrorKind {
@@ -246,6 +248,7 @@ impl LoadErrorKind {
             Self::MissingDependency => "missing_dependency",
             Self::RuntimeFailed => "runtime_failed",
             Self::TimedOut => "timed_out",
+            Self::SandboxSetupFailed => "sandbox_setup_failed",
         }
     }
 }

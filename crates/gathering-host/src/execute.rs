@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use gathering_core::{
-    Authoring, AuthoringRefused, BoxFuture, CallContext, CallId, Caller, HostServices, PluginStatus, Tier,
-    ToolCall, ToolDefinition, ToolError, ToolName, ToolOutput, TraceId, json,
+    Authoring, AuthoringRefused, BoxFuture, CallContext, CallId, Caller, HostServices, LoadErrorKind,
+    PluginStatus, Tier, ToolCall, ToolDefinition, ToolError, ToolName, ToolOutput, TraceId, json,
 };
 use serde_json::{Map, Value};
 use tokio::sync::SemaphorePermit;
@@ -201,6 +201,9 @@ impl Inner {
                 started.map_err(|error| {
                     let plugin_id = tool.plugin().clone();
                     self.publish_event(EventKind::PluginFailed { plugin_id, error: error.to_string() });
+                    if error.kind == LoadErrorKind::SandboxSetupFailed {
+                        return ToolError::SandboxSetupFailed { reason: error.message };
+                    }
                     let reason = format!("it could not be started: {error}");
                     let status = PluginStatus::Error;
                     ToolError::WrongState { plugin: tool.plugin().clone(), status, reason }

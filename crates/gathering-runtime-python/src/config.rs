@@ -2,11 +2,10 @@
 
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use crate::confinement::Confinement;
 
 /// The settings of the Python runtime.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PythonConfig {
     /// The interpreter, CPython 3.10 or newer; the first such one on `PATH` if absent.
     pub interpreter: Option<PathBuf>,
@@ -16,6 +15,8 @@ pub struct PythonConfig {
     pub offline: bool,
     /// Where environments, logs, scratch folders and the SDK are kept.
     pub data_dir: PathBuf,
+    /// How workers are confined.
+    pub confinement: Confinement,
     /// The most bytes of JSON that a call may give back.
     pub max_output: usize,
     /// The most bytes that a plugin's log takes before it is begun anew; the one before is kept.
@@ -29,6 +30,7 @@ impl Default for PythonConfig {
             uv: None,
             offline: false,
             data_dir: PathBuf::from(".gathering"),
+            confinement: Confinement::default(),
             max_output: 8 << 20,
             max_log: 1 << 20,
         }

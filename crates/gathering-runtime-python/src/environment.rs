@@ -152,7 +152,12 @@ mod tests {
     use super::*;
 
     fn interpreter(tag: &str) -> Interpreter {
-        Interpreter { program: "/usr/bin/python3".into(), version: (3, 11, 0), tag: tag.into() }
+        Interpreter {
+            program: "/usr/bin/python3".into(),
+            version: (3, 11, 0),
+            folders: Vec::new(),
+            tag: tag.into(),
+        }
     }
 
     fn requirements(list: &[&str]) -> Result<Requirements, LoadError> {

@@ -15,7 +15,8 @@ const NAMES: [&str; 7] =
 /// What an interpreter is asked of itself. `json` takes ten milliseconds to import, once.
 const QUESTION: &str = "import json, sys, sysconfig; print(json.dumps({
     'executable': getattr(sys, '_base_executable', '') or sys.executable, 'version': sys.version_info[:3], 'name': sys.implementation.name,
-    'platform': sysconfig.get_platform()}))";
+    'platform': sysconfig.get_platform(),
+    'folders': [sys.base_prefix, sys.base_exec_prefix, sysconfig.get_path('stdlib'), sysconfig.get_path('platstdlib')]}))";
 
 /// A Python that runs workers.
 #[derive(Debug, Clone)]
@@ -24,6 +25,8 @@ pub(crate) struct Interpreter {
     pub(crate) program: PathBuf,
     /// Its version.
     pub(crate) version: (u32, u32, u32),
+    /// Where it and its library lie, as far as that is not the system's own place for programs.
+    pub(crate) folders: Vec<PathBuf>,
     /// What packages have to be built for, such as `cpython-3.11-linux-x86_64`.
     pub(crate) tag: String,
 }
@@ -34,6 +37,7 @@ struct Said {
     version: (u32, u32, u32),
     name: String,
     platform: String,
+    folders: Vec<PathBuf>,
 }
 
 impl Interpreter {
@@ -102,7 +106,15 @@ async fn ask(program: &Path) -> Result<Interpreter, String> {
         ));
     }
     let tag = format!("{}-{major}.{minor}-{}", said.name, said.platform);
-    Ok(Interpreter { program: said.executable, version: said.version, tag })
+    Ok(Interpreter { folders: folders(said.folders), program: said.executable, version: said.version, tag })
+}
+
+/// Each of the folders once, without those inside others and those that hold the system's programs.
+fn folders(mut said: Vec<PathBuf>) -> Vec<PathBuf> {
+    said.retain(|folder| !folder.starts_with("/usr") && folder.parent().is_some());
+    said.sort();
+    said.dedup_by(|inner, outer| inner.starts_with(outer));
+    said
 }
 
 fn failed(message: String) -> LoadError {

@@ -4,6 +4,7 @@
 //! ([`mod@frame`]); a plugin's workers form a pool, in which one that dies is replaced in the background.
 
 mod config;
+mod confinement;
 mod dynamic;
 mod environment;
 pub mod frame;
@@ -21,5 +22,6 @@ mod starter;
 mod worker;
 
 pub use config::PythonConfig;
+pub use confinement::{Confinement, Holds};
 pub use dynamic::{CodeProblem, ExamineError, Examined, ExaminedTool, ExampleCall, plugin_file};
 pub use runtime::{InterpreterInfo, PythonRuntime};

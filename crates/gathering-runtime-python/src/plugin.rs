@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use gathering_core::{
-    BoxFuture, CallContext, Caller, Health, HealthStatus, HookError, LoadError, Plugin, PluginManifest, Tier,
-    ToolCall, ToolError, ToolName, ToolOutput,
+    BoxFuture, CallContext, Caller, Health, HealthStatus, HookError, LoadError, LoadErrorKind, Plugin,
+    PluginManifest, Tier, ToolCall, ToolError, ToolName, ToolOutput,
 };
 use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
@@ -25,13 +25,14 @@ pub(crate) struct PythonPlugin {
     /// The tools whose functions take a `context`.
     with_context: HashSet<ToolName>,
     max_output: usize,
+    tier: Tier,
 }
 
 impl PythonPlugin {
-    pub(crate) fn new(manifest: PluginManifest, pool: Arc<Pool>, max_output: usize) -> Self {
+    pub(crate) fn new(manifest: PluginManifest, pool: Arc<Pool>, max_output: usize, tier: Tier) -> Self {
         let with_context =
             manifest.tools.iter().filter(|tool| tool.requires_context).map(|tool| tool.name.clone());
-        Self { with_context: with_context.collect(), manifest, pool, max_output }
+        Self { with_context: with_context.collect(), manifest, pool, max_output, tier }
     }
 
     fn params(&self, call: &ToolCall, cx: &CallContext, parent: Option<u64>) -> Vec<u8> {
@@ -133,6 +134,9 @@ impl PythonPlugin {
     }
 
     fn not_started(&self, error: &LoadError) -> ToolError {
+        if error.kind == LoadErrorKind::SandboxSetupFailed {
+            return ToolError::SandboxSetupFailed { reason: error.message.clone() };
+        }
         ToolError::WorkerExited {
             plugin: self.manifest.metadata.id.clone(),
             reason: format!("the one before was lost, and another could not be started: {error}"),
@@ -214,7 +218,7 @@ impl Plugin for PythonPlugin {
     }
 
     fn tier(&self) -> Tier {
-        Tier::Unconfined
+        self.tier
     }
 
     fn concurrency(&self) -> usize {

@@ -1,5 +1,8 @@
 //! A worker's process: how it is started, what it prints, and that it ends.
 
+mod confined;
+
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
@@ -10,6 +13,8 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
 use tokio::sync::{Notify, watch};
+
+pub(crate) use confined::NotStarted;
 
 use crate::log::{Lines, PluginLog};
 
@@ -40,12 +45,13 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) secrets: Arc<PluginSecrets>,
 }
 
-/// A running process. It is killed, with its process group, when this is dropped.
+/// A running process. It is killed, with all that it started, when this is dropped.
 pub(crate) struct Process {
     ended: watch::Receiver<Option<Ended>>,
     /// Closed when what it printed is in the log.
     copied: watch::Receiver<()>,
     kill: Arc<Notify>,
+    busy: Arc<watch::Sender<bool>>,
 }
 
 /// The two ends of the protocol.
@@ -54,8 +60,15 @@ pub(crate) struct Pipes {
     pub(crate) from: pipe::Receiver,
 }
 
+/// A process that was started, as whoever waits for it is given it.
+struct Attended {
+    kill: Arc<Notify>,
+    busy: watch::Receiver<bool>,
+    tell: watch::Sender<Option<Ended>>,
+}
+
 impl Process {
-    /// Starts a worker.
+    /// Starts a worker with all the rights of this user.
     ///
     /// Nothing runs between fork and exec, so that the standard library can use `posix_spawn`; the worker moves its
     /// pipes out of the way by itself.
@@ -80,19 +93,37 @@ impl Process {
         let to = child.stdin.take().expect("it is piped").into_owned_fd()?;
         let from = child.stdout.take().expect("it is piped").into_owned_fd()?;
         let prints = child.stderr.take().expect("it is piped").into_owned_fd()?;
+        let log = Redacted { log: around.log, secrets: around.secrets };
+        Self::attended(to, from, prints, log, move |attended| attend(child, attended))
+    }
+
+    /// Takes charge of a process that has these pipes: copies what it prints, and lets `attend` wait for its end.
+    fn attended<F: Future<Output = ()> + Send + 'static>(
+        to: OwnedFd,
+        from: OwnedFd,
+        prints: OwnedFd,
+        log: Redacted,
+        attend: impl FnOnce(Attended) -> F,
+    ) -> io::Result<(Self, Pipes)> {
         let pipes =
             Pipes { to: pipe::Sender::from_owned_fd(to)?, from: pipe::Receiver::from_owned_fd(from)? };
         let (tell, ended) = watch::channel(None);
         let kill = Arc::new(Notify::new());
+        let busy = Arc::new(watch::Sender::new(false));
         let (copying, copied) = watch::channel(());
-        let log = Redacted { log: around.log, secrets: around.secrets };
         let prints = copy_prints(pipe::Receiver::from_owned_fd(prints)?, log, ended.clone());
         tokio::spawn(async move {
             prints.await;
             drop(copying);
         });
-        tokio::spawn(attend(child, kill.clone(), tell));
-        Ok((Self { ended, copied, kill }, pipes))
+        tokio::spawn(attend(Attended { kill: kill.clone(), busy: busy.subscribe(), tell }));
+        Ok((Self { ended, copied, kill, busy }, pipes))
+    }
+
+    /// Says that it has work until the guard is dropped: how much it uses is looked at meanwhile.
+    pub(crate) fn at_work(&self) -> AtWork {
+        self.busy.send_replace(true);
+        AtWork(self.busy.clone())
     }
 
     /// How it ended, if it has.
@@ -115,6 +146,15 @@ impl Process {
     }
 }
 
+/// A process has work.
+pub(crate) struct AtWork(Arc<watch::Sender<bool>>);
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        self.0.send_replace(false);
+    }
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
         self.kill.notify_one();
@@ -130,7 +170,8 @@ pub(crate) async fn wait(mut ended: watch::Receiver<Option<Ended>>) -> Ended {
 }
 
 /// Waits for the child, kills it when told to, and tells how it ended.
-async fn attend(mut child: Child, kill: Arc<Notify>, tell: watch::Sender<Option<Ended>>) {
+async fn attend(mut child: Child, attended: Attended) {
+    let Attended { kill, tell, .. } = attended;
     let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
     let status = tokio::select! {
         status = child.wait() => status,

@@ -10,13 +10,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use gathering_core::{
-    BoxFuture, LoadError, LoadErrorKind, LoadRequest, Permissions, Plugin, PluginId, PluginManifest,
-    PluginMetadata, PluginSecrets, PluginSource, Progress, Runtime,
+    BoxFuture, Grants, LoadError, LoadErrorKind, LoadRequest, Origin, Permissions, Plugin, PluginId,
+    PluginManifest, PluginMetadata, PluginSecrets, PluginSource, Progress, Runtime,
 };
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use crate::config::PythonConfig;
+use crate::confinement::{Holds, Prober};
 use crate::environment::{Environments, Requirements};
 use crate::interpreter::Interpreter;
 use crate::log::Logs;
@@ -41,6 +42,7 @@ pub struct PythonRuntime {
     environments: Environments,
     logs: Logs,
     described: AtomicU64,
+    prober: Prober,
 }
 
 /// The Python that runs workers.
@@ -63,6 +65,7 @@ impl PythonRuntime {
             environments: Environments::new(config.data_dir.join("env"), config.uv.clone(), config.offline),
             logs: Logs::new(config.data_dir.join("logs"), config.max_log),
             described: AtomicU64::new(0),
+            prober: Prober::new(config.confinement.clone()),
             config,
         }
     }
@@ -85,6 +88,16 @@ impl PythonRuntime {
     pub fn sdk(&self) -> io::Result<PathBuf> {
         let program = sdk::install(&self.config.data_dir)?;
         Ok(program.ancestors().nth(3).expect("it is `gathering/_worker/__main__.py` in there").to_owned())
+    }
+
+    /// How workers are confined on this machine. The first who asks waits while it is tried.
+    pub async fn holds(&self) -> &Holds {
+        self.prober.holds().await
+    }
+
+    /// The same, if it was tried already.
+    pub fn known_to_hold(&self) -> Option<&Holds> {
+        self.prober.known()
     }
 
     /// The last lines that a plugin printed, at most `bytes` of them; empty if it never printed anything.
@@ -128,6 +141,8 @@ impl PythonRuntime {
             site_packages: Vec::new(),
             config: wanted.config,
             environment: wanted.environment,
+            grants: wanted.grants,
+            holds: self.prober.holds().await.clone(),
             secrets: wanted.secrets,
             max_output: self.config.max_output,
             limit: wanted.deadline.saturating_duration_since(Instant::now()),
@@ -151,7 +166,7 @@ impl PythonRuntime {
                 starter.site_packages = vec![place];
             }
             let before = requirements.clone();
-            let mut worker = starter.spawn()?;
+            let mut worker = starter.spawn().await?;
             match starter.describe(&mut worker).await {
                 Ok(described) => {
                     requirements.add(&described.metadata.python_dependencies)?;
@@ -208,7 +223,7 @@ impl PythonRuntime {
         if !requirements.is_empty() {
             starter.site_packages.extend(self.environments.existing(requirements, &starter.interpreter));
         }
-        let mut worker = starter.spawn()?;
+        let mut worker = starter.spawn().await?;
         match starter.describe(&mut worker).await {
             Ok(described) => Ok(Some(described.metadata)),
             Err(error) if error.kind == LoadErrorKind::MissingDependency => {
@@ -226,6 +241,7 @@ impl PythonRuntime {
             home: self.config.data_dir.join("scratch").join(request.id.as_str()),
             config: request.config.clone(),
             environment: request.grants.environment.clone(),
+            grants: request.grants.clone(),
             secrets: request.secrets.clone(),
             deadline: request.deadline,
         };
@@ -238,8 +254,9 @@ impl PythonRuntime {
             })?;
             loaded.manifest.metadata = prepared.with_permissions(loaded.manifest.metadata);
             let max_output = prepared.starter.max_output;
+            let tier = prepared.starter.tier();
             let pool = Pool::new(prepared.starter, described.workers, worker);
-            Ok(Box::new(PythonPlugin::new(loaded.manifest, pool, max_output)) as Box<dyn Plugin>)
+            Ok(Box::new(PythonPlugin::new(loaded.manifest, pool, max_output, tier)) as Box<dyn Plugin>)
         })
         .await
     }
@@ -280,6 +297,7 @@ struct Wanted<'a> {
     config: Value,
     environment: Vec<String>,
     secrets: Arc<PluginSecrets>,
+    grants: Grants,
     deadline: Instant,
 }
 
@@ -294,6 +312,12 @@ impl<'a> Wanted<'a> {
             config: Value::Null,
             environment: Vec::new(),
             secrets: PluginSecrets::none(),
+            grants: Grants::new(
+                Origin::Installed,
+                own_folder(source),
+                &Permissions::default(),
+                &Permissions::default(),
+            ),
             deadline,
         }
     }
@@ -326,6 +350,12 @@ impl Drop for Scratch {
             _ => {}
         }
     }
+}
+
+/// The folder that a plugin which was installed may read: its package, or where its file lies.
+fn own_folder(source: &PluginSource) -> Option<&Path> {
+    let path = source.path()?;
+    if path.is_dir() { Some(path) } else { path.parent() }
 }
 
 /// A package is missing that the plugin does not name.

@@ -4,13 +4,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gathering_core::{LoadError, LoadErrorKind, PluginManifest, PluginMetadata, PluginSecrets};
+use gathering_core::{Grants, LoadError, LoadErrorKind, PluginManifest, PluginMetadata, PluginSecrets, Tier};
+use gathering_sandbox::Policy;
 use serde_json::{Map, Value, json};
 
+use crate::confinement::{self, Holds, refused};
 use crate::interpreter::Interpreter;
 use crate::log::PluginLog;
 use crate::manifest;
-use crate::process::{Process, Surroundings};
+use crate::process::{NotStarted, Process, Surroundings};
 use crate::worker::{Reply, Worker};
 
 /// The most that a manifest may take as JSON text, in bytes.
@@ -34,6 +36,8 @@ pub(crate) struct Starter {
     /// The variables of this process that the plugin sees.
     pub(crate) environment: Vec<String>,
     pub(crate) secrets: Arc<PluginSecrets>,
+    pub(crate) grants: Grants,
+    pub(crate) holds: Holds,
     pub(crate) max_output: usize,
     /// How long a start may take.
     pub(crate) limit: Duration,
@@ -58,7 +62,7 @@ pub(crate) struct Loaded {
 
 impl Starter {
     /// Starts a process that has run nothing of the plugin.
-    pub(crate) fn spawn(&self) -> Result<Worker, LoadError> {
+    pub(crate) async fn spawn(&self) -> Result<Worker, LoadError> {
         let around = Surroundings {
             interpreter: &self.interpreter.program,
             program: &self.program,
@@ -66,12 +70,37 @@ impl Starter {
             log: self.log.clone(),
             secrets: self.secrets.clone(),
         };
-        match Process::start(around) {
+        let started = match &self.holds {
+            Holds::Sandbox { launcher, tier, .. } => {
+                Process::start_confined(around, launcher, *tier, self.policy()).await
+            }
+            Holds::Unconfined(_) => Process::start(around).map_err(NotStarted::Io),
+            Holds::Nothing(report) => return Err(refused(report)),
+        };
+        match started {
             Ok((process, pipes)) => Ok(Worker::new(process, pipes)),
-            Err(error) => {
+            Err(NotStarted::Setup(error)) => {
+                Err(LoadError::new(LoadErrorKind::SandboxSetupFailed, error.to_string()))
+            }
+            Err(NotStarted::Io(error)) => {
                 let message = format!("{} could not be started: {error}", self.interpreter.program.display());
                 Err(LoadError::new(LoadErrorKind::RuntimeFailed, message))
             }
+        }
+    }
+
+    fn policy(&self) -> Policy {
+        // `gathering/_worker/__main__.py` in the SDK's folder.
+        let sdk = self.program.ancestors().nth(3).unwrap_or(&self.program);
+        confinement::policy(&self.interpreter, sdk, &self.site_packages, &self.path, &self.home, &self.grants)
+    }
+
+    /// How its workers are confined.
+    pub(crate) fn tier(&self) -> Tier {
+        match &self.holds {
+            Holds::Sandbox { tier: gathering_sandbox::Tier::Isolated, .. } => Tier::Isolated,
+            Holds::Sandbox { tier: gathering_sandbox::Tier::Confined, .. } => Tier::Confined,
+            Holds::Unconfined(_) | Holds::Nothing(_) => Tier::Unconfined,
         }
     }
 
@@ -106,7 +135,7 @@ impl Starter {
     /// A worker in which the plugin is loaded, and enabled if it is to be: what takes the place of one that ended.
     pub(crate) async fn replace(&self, enabled: bool) -> Result<Worker, LoadError> {
         let started = async {
-            let mut worker = self.spawn()?;
+            let mut worker = self.spawn().await?;
             self.load(&mut worker).await?;
             if enabled {
                 self.ask(&mut worker, "enable", &json!({})).await?;

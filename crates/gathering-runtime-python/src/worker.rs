@@ -103,6 +103,7 @@ impl Worker {
         let id = self.next_id;
         self.next_id += 1;
         self.outgoing.request(id, method, params);
+        let _at_work = self.process.at_work();
         let outcome = self.converse(id, limit.saturating_add(ENVELOPE), cx).await;
         match outcome {
             Err(Failure::Exited(_)) => {

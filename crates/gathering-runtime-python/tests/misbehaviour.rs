@@ -207,7 +207,10 @@ async fn a_result_without_a_form_in_json_is_refused_with_its_place() {
     let cycle = host.call("cycle", json!({})).await.expect_err("no result");
 
     assert_eq!(object.code(), "invalid_result");
-    assert!(object.to_string().contains("`/inner/0` is of type `object`, which has no form in JSON"), "{object}");
+    assert!(
+        object.to_string().contains("`/inner/0` is of type `object`, which has no form in JSON"),
+        "{object}"
+    );
     assert!(cycle.to_string().contains("is nested deeper than 100, or contains itself"), "{cycle}");
     works_on(&host).await;
 }

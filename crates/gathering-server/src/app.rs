@@ -14,6 +14,9 @@ use crate::access::Access;
 /// Reads what a plugin printed: of the plugin, the last bytes, at most so many. Runs where it may block.
 pub type PluginLog = Arc<dyn Fn(&PluginId, u64) -> io::Result<String> + Send + Sync>;
 
+/// What `GET /health` tells besides what the host knows.
+pub type HealthDetails = Arc<dyn Fn() -> Map<String, Value> + Send + Sync>;
+
 /// How a host is served.
 #[derive(Clone, Default)]
 pub struct Options {
@@ -23,8 +26,9 @@ pub struct Options {
     pub allowed_hosts: Vec<String>,
     /// Reads the logs of plugins, for `GET /plugins/{id}/log`.
     pub plugin_log: Option<PluginLog>,
-    /// Told by `GET /health` besides what the host knows, such as the versions of runtimes.
-    pub health_details: Map<String, Value>,
+    /// Told by `GET /health` besides what the host knows, such as how code is confined. Asked each time, so it must not
+    /// block.
+    pub health_details: Option<HealthDetails>,
 }
 
 /// A host and how it is served. Cloning gives the same one.

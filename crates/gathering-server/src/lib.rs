@@ -24,6 +24,6 @@ mod schemas;
 mod serve;
 
 pub use access::{Access, AddressError, Token, check_address};
-pub use app::{App, Options, PluginLog};
+pub use app::{App, HealthDetails, Options, PluginLog};
 pub use routes::router;
 pub use serve::serve;

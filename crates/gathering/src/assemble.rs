@@ -1,5 +1,6 @@
 //! Putting a GatheRing together: the data directory, the store, the runtimes, and the plugins that were there before.
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use gathering_core::{PluginId, PluginSource, PluginStatus};
 use gathering_host::{Dependencies, Host, Limits, Restored};
 use gathering_plugins::{Builtin, NativeRuntime, OwnPlaces};
-use gathering_runtime_python::{PythonConfig, PythonRuntime};
+use gathering_runtime_python::{Confinement, PythonConfig, PythonRuntime};
 use gathering_store::SqliteStore;
 
 use crate::config::Config;
@@ -203,9 +204,25 @@ pub fn python_runtime(config: &Config, data_dir: &DataDir) -> PythonRuntime {
         uv: config.python.uv.clone(),
         offline: config.python.offline,
         data_dir: data_dir.path().to_owned(),
+        confinement: Confinement::Sandbox {
+            launcher: config.sandbox.launcher.clone().unwrap_or_else(launcher),
+            or_unconfined: config.sandbox.allow_unconfined,
+        },
         max_output: config.limits.max_output,
         max_log: config.python.max_log,
     })
+}
+
+/// The program `gathering`: this one, or the one beside it. `/proc/self/exe` may be Python, a test or somebody's own.
+fn launcher() -> PathBuf {
+    let name = OsStr::new("gathering");
+    let this = std::env::current_exe().unwrap_or_default();
+    if this.file_name() == Some(name) {
+        return this;
+    }
+    // Tests and examples lie in a folder of their own, below that of the programs.
+    let beside = this.ancestors().skip(1).take(2).map(|folder| folder.join(name));
+    beside.into_iter().find(|program| program.is_file()).unwrap_or_else(|| this.with_file_name(name))
 }
 
 /// What the file tools stay away from: the data directory, and the plugin folders that the configuration names.

@@ -28,6 +28,8 @@ pub struct Config {
     pub plugins: PluginsConfig,
     /// How Python plugins run.
     pub python: PythonSettings,
+    /// How what runs is confined.
+    pub sandbox: SandboxConfig,
     /// What calls and plugins may take.
     pub limits: LimitsConfig,
     /// What is logged.
@@ -81,6 +83,17 @@ impl Default for PluginsConfig {
             permissions: BTreeMap::new(),
         }
     }
+}
+
+/// How what runs is confined.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SandboxConfig {
+    /// The program `gathering`, which applies the confinement. Default: this program if it is that, else the one beside
+    /// it.
+    pub launcher: Option<PathBuf>,
+    /// Where no confinement holds, code runs with all the rights of this user instead of not at all. Default: false.
+    pub allow_unconfined: bool,
 }
 
 /// How Python plugins run.

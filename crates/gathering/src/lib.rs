@@ -19,6 +19,7 @@ pub use error::StartError;
 pub use gathering_core::*;
 pub use gathering_host::*;
 pub use gathering_plugins::{Builtin, Cancel, Failure, NativePlugin};
+pub use gathering_runtime_python::Holds;
 pub use gathering_runtime_python::{InterpreterInfo, PythonRuntime};
 pub use gathering_store::OpenError;
 pub use secrets::{SecretPlace, SecretsFile};

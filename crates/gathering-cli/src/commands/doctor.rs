@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use clap::Args;
-use gathering::{Config, DataDir, StartError, VERSION, python_runtime};
+use gathering::{Config, DataDir, Holds, StartError, VERSION, python_runtime};
 use serde_json::{Value, json};
 
 use crate::cli::{Global, Show};
@@ -176,10 +176,31 @@ async fn check_python(config: &Config, data_dir: &DataDir, findings: &mut Findin
             findings.add("packages", "warning", error.to_string(), remedy);
         }
     }
-    findings.add(
-        "confinement",
-        "warning",
-        "unconfined: Python plugins run in processes of their own, with all the rights of this user",
-        "load only plugins that you trust",
-    );
+    check_confinement(python.holds().await, findings);
+}
+
+fn check_confinement(holds: &Holds, findings: &mut Findings) {
+    match holds {
+        Holds::Sandbox { tier, report, .. } => {
+            let used = report.tiers.iter().find(|tried| tried.tier == *tier);
+            let attacks = used.map_or(0, |tried| tried.checks.len());
+            findings
+                .ok("confinement", format!("{tier}: {attacks} attacks from inside were tried and stopped"));
+        }
+        Holds::Unconfined(_) => findings.add(
+            "confinement",
+            "warning",
+            "unconfined, by `sandbox.allow_unconfined`: code runs with all the rights of this user",
+            "load only plugins that you trust",
+        ),
+        Holds::Nothing(_) => findings.add(
+            "confinement",
+            "problem",
+            "none holds on this machine, so code of plugins is not run",
+            "mend what is named below, or set `sandbox.allow_unconfined = true`",
+        ),
+    }
+    for (what, remedy) in holds.missing() {
+        findings.add("confinement", "warning", what, &remedy);
+    }
 }

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use gathering::config::{Flag, ReadConfig};
-use gathering::{DataDir, GatheRing, StartError, VERSION};
+use gathering::{DataDir, GatheRing, Holds, StartError, VERSION};
 use gathering_server::{Access, App, Options, Token, check_address};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
@@ -118,10 +118,13 @@ impl Serve {
             false => Access::Open { operator_token: Some(operator_token) },
         };
         let address = listener.local_addr()?;
-        let of_log = gathering.clone();
+        let (of_log, of_health) = (gathering.clone(), gathering.clone());
         let options = Options {
             access,
             allowed_hosts: config.allowed_hosts.clone(),
+            health_details: Some(std::sync::Arc::new(move || {
+                confinement(of_health.python().known_to_hold())
+            })),
             plugin_log: Some(std::sync::Arc::new(move |id, bytes| of_log.plugin_log(id, bytes))),
             ..Options::default()
         };
@@ -129,6 +132,8 @@ impl Serve {
         let url = format!("http://{}", reachable(address));
         gathering.announce(&url)?;
         self.greet(gathering, &url)?;
+        let tried = gathering.clone();
+        tokio::spawn(async move { log_confinement(tried.python().holds().await) });
 
         let (end, ended) = oneshot::channel::<()>();
         let serving = gathering_server::serve(listener, app, async move {
@@ -232,4 +237,28 @@ fn reachable(address: SocketAddr) -> SocketAddr {
         ip => ip,
     };
     SocketAddr::new(ip, address.port())
+}
+
+/// How code is confined, for `/health`.
+fn confinement(holds: Option<&Holds>) -> Map<String, Value> {
+    let told = match holds {
+        None => json!({"tier": null, "note": "not tried yet"}),
+        Some(holds) => {
+            let missing =
+                holds.missing().into_iter().map(|(what, remedy)| json!({"what": what, "remedy": remedy}));
+            json!({"tier": holds.word(), "missing": missing.collect::<Vec<_>>()})
+        }
+    };
+    Map::from_iter([("confinement".to_owned(), told)])
+}
+
+fn log_confinement(holds: &Holds) {
+    match holds {
+        Holds::Sandbox { .. } => tracing::info!("code of plugins runs {}", holds.word()),
+        Holds::Unconfined(_) => tracing::warn!("code of plugins runs with all the rights of this user"),
+        Holds::Nothing(_) => tracing::warn!("no confinement holds here, so code of plugins is not run"),
+    }
+    for (what, remedy) in holds.missing() {
+        tracing::warn!("{what}: {remedy}");
+    }
 }

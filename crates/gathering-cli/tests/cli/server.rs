@@ -148,7 +148,8 @@ class Slow(Plugin):
 fn serve_slow_call(sandbox: &Sandbox, seconds: &str) -> (Server, Child) {
     write_slow_plugin(sandbox);
     let server = sandbox.serve(&["--plugin-dir", "mine", "--enable", "slow"]);
-    let pipe = sandbox.path().join("begun");
+    // In the plugin's scratch folder, which is what it may write.
+    let pipe = sandbox.data_dir().join("scratch/slow/begun");
     let made = Command::new("mkfifo").arg(&pipe).status().expect("there is mkfifo");
     assert!(made.success());
     let (begun, seconds) = (format!("begun={}", pipe.display()), format!("seconds={seconds}"));

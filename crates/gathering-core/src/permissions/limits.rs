@@ -49,7 +49,7 @@ impl ResourceLimits {
     }
 
     /// What it says, else what `other` does.
-    pub(super) fn or(&self, other: &Self) -> Self {
+    pub fn or(&self, other: &Self) -> Self {
         self.zip(other, |one, other| one.or(other))
     }
 

@@ -51,7 +51,7 @@ impl PythonRuntime {
                 "config": plugin.config.clone().unwrap_or_default(),
                 "site_packages": starter.site_packages,
             });
-            let mut worker = starter.spawn()?;
+            let mut worker = starter.spawn().await?;
             match worker.request("examine", params.to_string().as_bytes(), MAX_ANSWER, None).await {
                 Ok(Reply::Value(said)) => Ok(said),
                 Ok(Reply::Refused(refusal)) => Err(invalid(refusal.message)),

@@ -20,7 +20,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 /// That the server runs, and what it serves. More members may follow, such as versions of runtimes.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ServerHealth)]
-struct ServerHealth<'a> {
+struct ServerHealth {
     /// `ok`: the server answers. How its plugins feel is told by `/plugins/health/all`.
     status: &'static str,
     /// The version of GatheRing.
@@ -34,7 +34,7 @@ struct ServerHealth<'a> {
     plugins: PluginStats,
     #[serde(flatten)]
     #[schema(ignore)]
-    details: &'a Map<String, Value>,
+    details: Map<String, Value>,
 }
 
 /// Tells that the server runs.
@@ -47,6 +47,6 @@ async fn health(State(app): State<App>) -> Answer {
         uptime_seconds: app.started().elapsed().as_secs_f64(),
         generation: host.snapshot().generation(),
         plugins: host.stats(),
-        details: &app.options().health_details,
+        details: app.options().health_details.as_ref().map(|details| details()).unwrap_or_default(),
     })
 }

@@ -213,8 +213,8 @@ async fn the_root_leads_to_the_page() {
 
 #[tokio::test]
 async fn health_tells_what_is_served_and_what_else_it_was_given() {
-    let Value::Object(health_details) = json!({"runtimes": {"python": "3.12.1"}}) else { unreachable!() };
-    let options = Options { health_details, ..Options::default() };
+    let details = || serde_json::Map::from_iter([("runtimes".to_owned(), json!({"python": "3.12.1"}))]);
+    let options = Options { health_details: Some(std::sync::Arc::new(details)), ..Options::default() };
     let server = Server::with(TestHost::default(), options);
     let before = server.get("/health").await.ok();
 

@@ -184,7 +184,8 @@ pub(super) fn read(path: &Path) -> io::Result<String> {
 
 /// Writes a file that was not there; its bytes are on the disk when this returns.
 pub(super) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    // The folders above are closed to others. A worker, which may run as another user, is shown the file alone.
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }

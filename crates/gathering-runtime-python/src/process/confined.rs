@@ -1,0 +1,118 @@
+//! Starts a worker in the sandbox, and holds its whole tree to its budget while it has work.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gathering_sandbox::{Budget, Child, Exit, Job, Policy, SetupError, Stdio, Tier, spawn};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use super::{Attended, Ended, Pipes, Process, Redacted, Surroundings, signal_name};
+
+/// How often the tree of a worker that has work is measured.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Why a worker does not run.
+#[derive(Debug)]
+pub(crate) enum NotStarted {
+    /// Its confinement could not be set up.
+    Setup(SetupError),
+    /// Something else.
+    Io(io::Error),
+}
+
+impl From<io::Error> for NotStarted {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl Process {
+    /// Starts a worker in `tier` under `policy`.
+    pub(crate) async fn start_confined(
+        around: Surroundings<'_>,
+        launcher: &Path,
+        tier: Tier,
+        policy: Policy,
+    ) -> Result<(Self, Pipes), NotStarted> {
+        std::fs::create_dir_all(around.home)?;
+        let job = Job {
+            program: around.interpreter.to_owned(),
+            args: vec!["-I".into(), "-S".into(), around.program.into()],
+            stdin: Stdio::Piped,
+            stdout: Stdio::Piped,
+            stderr: Stdio::Piped,
+            channels: Vec::new(),
+        };
+        let budget = Budget::from(&policy.limits);
+        let launcher = launcher.to_owned();
+        // Waits some milliseconds for the launcher. Whoever gives up waiting drops the child, which ends it.
+        let mut child = tokio::task::spawn_blocking(move || spawn(&launcher, tier, &policy, job))
+            .await
+            .map_err(io::Error::other)?
+            .map_err(NotStarted::Setup)?;
+        let to = child.stdin.take().expect("it is piped").into();
+        let from = child.stdout.take().expect("it is piped").into();
+        let prints = child.stderr.take().expect("it is piped").into();
+        let log = Redacted { log: around.log, secrets: around.secrets };
+        Ok(Self::attended(to, from, prints, log, move |attended| attend(Arc::new(child), budget, attended))?)
+    }
+}
+
+/// Waits for the child, kills it when told to or when it uses too much, and tells how it ended.
+async fn attend(child: Arc<Child>, budget: Budget, mut attended: Attended) {
+    let ended = match wait(&child, budget, &mut attended).await {
+        Ok(exit) => Ended(describe(&exit)),
+        Err(error) => Ended(format!("its end could not be learnt: {error}")),
+    };
+    attended.tell.send_replace(Some(ended));
+}
+
+async fn wait(child: &Arc<Child>, budget: Budget, attended: &mut Attended) -> io::Result<Exit> {
+    use std::os::fd::AsFd;
+    // Readable when nothing of the tree is left.
+    let gone = child.as_fd().try_clone_to_owned()?;
+    // SAFETY: the descriptor is owned by what waits on it, and so open for as long as that lives.
+    let gone = unsafe { AsyncFd::register_with_interest(gone, Interest::READABLE) }?;
+    let mut killed = false;
+    loop {
+        let busy = *attended.busy.borrow_and_update();
+        tokio::select! {
+            ready = gone.readable() => {
+                ready?.retain_ready();
+                break;
+            }
+            () = attended.kill.notified(), if !killed => {
+                killed = true;
+                child.end(gathering_sandbox::Ended::Killed)?;
+            }
+            // An error means that the process was dropped, which kills it.
+            _ = attended.busy.changed(), if !busy && !killed => {}
+            () = tokio::time::sleep(LOOK), if busy && !killed => {
+                let child = child.clone();
+                tokio::task::spawn_blocking(move || child.hold_to(&budget)).await.map_err(io::Error::other)??;
+            }
+        }
+    }
+    let child = child.clone();
+    tokio::task::spawn_blocking(move || child.wait()).await.map_err(io::Error::other)?
+}
+
+fn describe(exit: &Exit) -> String {
+    use gathering_sandbox::Ended as Reason;
+    match (exit.ended, exit.code, exit.signal) {
+        (Reason::CpuLimit, ..) => "it used up its processor time".into(),
+        (Reason::FileSizeLimit, ..) => "a file it wrote grew beyond its limit".into(),
+        (Reason::MemoryLimit, ..) => "it used more memory than it may".into(),
+        (Reason::ProcessLimit, ..) => "it started more processes than it may".into(),
+        (Reason::LauncherLost, ..) => "its launcher was lost".into(),
+        (_, Some(code), _) => format!("exit code {code}"),
+        (_, None, Some(number)) => match signal_name(number) {
+            Some(name) => format!("signal {number}, {name}"),
+            None => format!("signal {number}"),
+        },
+        (_, None, None) => "it was stopped".into(),
+    }
+}
