@@ -81,6 +81,7 @@ fn launcher() -> Option<PathBuf> {
         .find(|program| program.is_file())
 }
 
+#[expect(clippy::print_stdout, reason = "a test that cannot run says so")]
 async fn confined() -> Option<PythonHost> {
     let Some(launcher) = launcher() else {
         println!("NOT RUN: no launcher was built beside this test: run the tests of the whole workspace");

@@ -126,7 +126,6 @@ impl Serve {
                 confinement(of_health.python().known_to_hold())
             })),
             plugin_log: Some(std::sync::Arc::new(move |id, bytes| of_log.plugin_log(id, bytes))),
-            ..Options::default()
         };
         let app = App::new(gathering.host().clone(), options);
         let url = format!("http://{}", reachable(address));

@@ -68,7 +68,9 @@ fn a_pool_of_processes_works_where_shared_memory_is_private() {
 
 /// A Python that lies in a home which only its owner can enter.
 fn hidden_python() -> Option<(PathBuf, PathBuf)> {
-    let versions = std::fs::read_dir("/root/.pyenv/versions").ok()?;
+    // Where pyenv puts them; root's home is one.
+    let home = PathBuf::from(std::env::var_os("HOME")?);
+    let versions = std::fs::read_dir(home.join(".pyenv/versions")).ok()?;
     let mut found: Vec<PathBuf> = versions.filter_map(|entry| Some(entry.ok()?.path())).collect();
     found.retain(|prefix| prefix.join("bin/python3").exists());
     found.sort();
