@@ -15,6 +15,9 @@ pub struct PythonConfig {
     pub offline: bool,
     /// Where environments, logs, scratch folders and the SDK are kept.
     pub data_dir: PathBuf,
+    /// Where plugins lie that agents made: they get packages by name and none that would have to be built, since that runs
+    /// code of the package outside of every sandbox.
+    pub agents: Option<PathBuf>,
     /// How workers are confined.
     pub confinement: Confinement,
     /// The most bytes of JSON that a call may give back.
@@ -30,6 +33,7 @@ impl Default for PythonConfig {
             uv: None,
             offline: false,
             data_dir: PathBuf::from(".gathering"),
+            agents: None,
             confinement: Confinement::default(),
             max_output: 8 << 20,
             max_log: 1 << 20,

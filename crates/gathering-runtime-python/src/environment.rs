@@ -10,7 +10,7 @@ use gathering_core::{LoadError, LoadErrorKind, Progress};
 use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
 
-use crate::installer::Installer;
+use crate::installer::{Installer, Rules};
 use crate::interpreter::Interpreter;
 use crate::sdk;
 
@@ -19,9 +19,17 @@ const MAX_REQUIREMENT: usize = 1024;
 
 /// What a plugin needs: requirements as PEP 508 writes them, sorted, each once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Requirements(BTreeSet<String>);
+pub(crate) struct Requirements {
+    list: BTreeSet<String>,
+    only_wheels: bool,
+}
 
 impl Requirements {
+    /// What code needs that an agent wrote: packages by name, and none that would have to be built.
+    pub(crate) fn of_agents() -> Self {
+        Self { list: BTreeSet::new(), only_wheels: true }
+    }
+
     /// Adds `more`; refuses what could be read as something other than a requirement.
     pub(crate) fn add(&mut self, more: &[String]) -> Result<(), LoadError> {
         for requirement in more {
@@ -32,20 +40,26 @@ impl Requirements {
                 let message = format!("`{shown}` is not a requirement such as `requests>=2.28`");
                 return Err(LoadError::new(LoadErrorKind::MissingDependency, message));
             }
-            self.0.insert(requirement.to_owned());
+            if self.only_wheels && requirement.contains('@') {
+                let message = format!(
+                    "`{requirement:.80}` names a place: code of this kind gets packages by name only, such as `requests>=2.28`"
+                );
+                return Err(LoadError::new(LoadErrorKind::MissingDependency, message));
+            }
+            self.list.insert(requirement.to_owned());
         }
         Ok(())
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.list.is_empty()
     }
 
     /// Names the set for this interpreter.
     fn key(&self, interpreter: &Interpreter) -> String {
         let mut hash = Sha256::new();
         hash.update(&interpreter.tag);
-        for requirement in &self.0 {
+        for requirement in &self.list {
             hash.update([0]);
             hash.update(requirement);
         }
@@ -100,11 +114,12 @@ impl Environments {
             return Ok(place);
         }
         let installer = self.installer(interpreter).await?;
+        let rules = Rules { offline: self.offline, only_wheels: requirements.only_wheels };
         let building = Building::begin(&self.folder, &key).map_err(|error| disk(&self.folder, &error))?;
-        let list: Vec<_> = requirements.0.iter().cloned().collect();
+        let list: Vec<_> = requirements.list.iter().cloned().collect();
         let started = Instant::now();
         progress(&format!("installing {} with {installer}", list.join(", ")));
-        installer.install(interpreter, &list, &building.0, self.offline, progress).await?;
+        installer.install(interpreter, &list, &building.0, rules, progress).await?;
         let place = self.folder.join(&key);
         building.finish(&place).map_err(|error| disk(&place, &error))?;
         progress(&format!("installed {} in {:.1?}", list.join(", "), started.elapsed()));
@@ -180,6 +195,10 @@ mod tests {
         for bad in ["--index-url=http://example.org", "-r/etc/passwd", "", "x\n--pre", "../here"] {
             assert!(requirements(&[bad]).is_err(), "{bad:?} was taken");
         }
+        let place = &["greeting @ https://example.org/greeting.tar.gz".to_owned()];
+        assert!(Requirements::default().add(place).is_ok());
+        let error = Requirements::of_agents().add(place).expect_err("it could be anything");
+        assert!(error.message.contains("gets packages by name only"), "{}", error.message);
         let error = requirements(&["-e ."]).expect_err("no requirement");
         assert_eq!(error.message, "`-e .` is not a requirement such as `requests>=2.28`");
     }

@@ -38,6 +38,15 @@ impl fmt::Display for Installer {
     }
 }
 
+/// How packages are installed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules {
+    /// Nothing is fetched.
+    pub(crate) offline: bool,
+    /// Nothing is built: building runs code of the package, outside of every sandbox.
+    pub(crate) only_wheels: bool,
+}
+
 impl Installer {
     /// The configured `uv`, the one on `PATH` or beside the interpreter, or what the interpreter brings.
     pub(crate) async fn find(
@@ -68,13 +77,13 @@ impl Installer {
         )))
     }
 
-    /// Installs `requirements` into the folder `target`, which is new. With `offline` nothing is fetched.
+    /// Installs `requirements` into the folder `target`, which is new.
     pub(crate) async fn install(
         &self,
         interpreter: &Interpreter,
         requirements: &[String],
         target: &Path,
-        offline: bool,
+        rules: Rules,
         progress: &Progress,
     ) -> Result<(), LoadError> {
         let refused = |said: String| {
@@ -88,21 +97,21 @@ impl Installer {
                     let mut command = Command::new(program);
                     command.args(["pip", "install", "--no-progress", "--color=never", "--python"]);
                     command.arg(&interpreter.program).arg("--target").arg(target);
+                    command.args(rules.only_wheels.then_some("--only-binary=:all:"));
                     command.args(offline.then_some("--offline")).arg("--").args(requirements);
                     command
                 };
-                match run(uv(offline), progress).await {
+                match run(uv(rules.offline), progress).await {
                     Ok(()) => Ok(()),
                     // Without a network, what the cache holds may still be enough.
-                    Err(said) if !offline => match run(uv(true), progress).await {
+                    Err(said) if !rules.offline => match run(uv(true), progress).await {
                         Ok(()) => Ok(()),
                         Err(_) => refused(said),
                     },
                     Err(said) => refused(said),
                 }
             }
-            Self::Pip => match run(pip(interpreter.command(), requirements, target, offline), progress).await
-            {
+            Self::Pip => match run(pip(interpreter.command(), requirements, target, rules), progress).await {
                 Ok(()) => Ok(()),
                 Err(said) => refused(said),
             },
@@ -115,7 +124,7 @@ impl Installer {
                     Ok(()) => {
                         let mut python = Command::new(venv.join("bin/python"));
                         python.arg("-I");
-                        run(pip(python, requirements, target, offline), progress).await
+                        run(pip(python, requirements, target, rules), progress).await
                     }
                     Err(said) => Err(said),
                 };
@@ -132,12 +141,13 @@ impl Installer {
     }
 }
 
-fn pip(mut python: Command, requirements: &[String], target: &Path, offline: bool) -> Command {
+fn pip(mut python: Command, requirements: &[String], target: &Path, rules: Rules) -> Command {
     // The folder is a plugin's own, so what pip says about packages of the system's user does not apply.
     python.env("PIP_ROOT_USER_ACTION", "ignore");
     python.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar=off"]);
     python.args(["--no-warn-script-location", "--target"]).arg(target);
-    python.args(offline.then_some("--no-index")).arg("--").args(requirements);
+    python.args(rules.only_wheels.then_some("--only-binary=:all:"));
+    python.args(rules.offline.then_some("--no-index")).arg("--").args(requirements);
     python
 }
 
@@ -247,8 +257,9 @@ with zipfile.ZipFile(sys.argv[1], 'w') as wheel:
         let folder = tempfile::tempdir().expect("a folder");
         let (target, requirement) = (folder.path().join("target"), wheel(folder.path()));
         let silent: Progress = Arc::new(|_| {});
+        let rules = Rules { offline: true, only_wheels: true };
 
-        installer.install(&interpreter, &[requirement], &target, true, &silent).await.expect("it installs");
+        installer.install(&interpreter, &[requirement], &target, rules, &silent).await.expect("it installs");
 
         assert!(target.join("greeting.py").is_file());
         assert!(

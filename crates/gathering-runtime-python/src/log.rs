@@ -66,6 +66,18 @@ impl Logs {
         Self { folder, limit, open: Mutex::default() }
     }
 
+    /// Removes the log called `name` and the one before it, if they are there.
+    pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+        for kind in ["log", "log.1"] {
+            match fs::remove_file(self.folder.join(format!("{name}.{kind}"))) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// The log called `name`, which is a plugin's id.
     pub(crate) fn of(&self, name: &str) -> Arc<PluginLog> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);

@@ -105,6 +105,12 @@ impl PythonRuntime {
         self.logs.tail(plugin.as_str(), bytes)
     }
 
+    /// Removes what a plugin that is not loaded leaves: its scratch folder and its log. May block.
+    pub fn forget(&self, plugin: &PluginId) -> io::Result<()> {
+        drop(Scratch(self.config.data_dir.join("scratch").join(plugin.as_str())));
+        self.logs.remove(plugin.as_str())
+    }
+
     async fn found_interpreter(&self) -> Result<Arc<Interpreter>, LoadError> {
         let find = || async { Interpreter::find(self.config.interpreter.as_deref()).await.map(Arc::new) };
         self.interpreter.get_or_try_init(find).await.cloned()
@@ -128,7 +134,8 @@ impl PythonRuntime {
         let source = Source::read(wanted.source)?;
         let interpreter = self.found_interpreter().await?;
         check_python(source.script.requires_python.as_deref(), &interpreter)?;
-        let mut requirements = Requirements::default();
+        let is_agents = self.config.agents.as_deref().is_some_and(|folder| source.path.starts_with(folder));
+        let mut requirements = if is_agents { Requirements::of_agents() } else { Requirements::default() };
         requirements.add(&source.script.dependencies)?;
         let asked = source.script.permissions().clone();
         let starter = Starter {

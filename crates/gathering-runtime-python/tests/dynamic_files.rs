@@ -150,7 +150,6 @@ fn python(sdk: &Path, script: &str, folder: &Path) -> std::io::Result<std::proce
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "a test that cannot run says so")]
 fn whatever_the_texts_hold_python_reads_the_same_from_the_file() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut runner = TestRunner::deterministic();

@@ -204,6 +204,7 @@ pub fn python_runtime(config: &Config, data_dir: &DataDir) -> PythonRuntime {
         uv: config.python.uv.clone(),
         offline: config.python.offline,
         data_dir: data_dir.path().to_owned(),
+        agents: Some(data_dir.dynamic()),
         confinement: Confinement::Sandbox {
             launcher: config.sandbox.launcher.clone().unwrap_or_else(launcher),
             or_unconfined: config.sandbox.allow_unconfined,

@@ -3,6 +3,7 @@
 //! Such a plugin is an ordinary plugin file in the data directory, so that loading, restart, reload and grants are what
 //! they are for every plugin.
 
+mod examples;
 mod files;
 mod make;
 mod save;

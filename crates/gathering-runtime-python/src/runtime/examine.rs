@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::{PythonRuntime, Scratch, Wanted};
 use crate::dynamic::{CodeProblem, ExamineError, Examined, ExaminedTool, ExampleCall};
+use crate::environment::Requirements;
 use crate::source::script_block;
 use crate::starter::within;
 use crate::worker::Reply;
@@ -38,6 +39,7 @@ impl PythonRuntime {
         let source = PluginSource::Path(place);
         let wanted = Wanted::to_look(&source, plugin.plugin_id.to_string(), home.0.clone(), deadline);
         let mut prepared = self.prepare(wanted).await?;
+        prepared.requirements = Requirements::of_agents();
         prepared.requirements.add(&plugin.python_dependencies)?;
         let said = within(deadline, async {
             let (starter, requirements) = (&mut prepared.starter, &prepared.requirements);

@@ -1,30 +1,23 @@
 //! Making, updating, rolling back and removing plugins of code.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use gathering_core::{
     ArgumentError, Caller, DynamicPlugin, DynamicTool, PluginId, PluginManifest, PluginSource, PluginStatus,
-    Progress, Schema, ToolCategory, ToolError,
+    Progress, Schema, ToolCategory,
 };
-use gathering_host::{
-    AuthoringError, Dependencies, FailedExample, InvalidCode, PluginError, PluginInfo, Trial,
-};
+use gathering_host::{AuthoringError, Dependencies, InvalidCode, PluginError, PluginInfo};
 use gathering_runtime_python::{ExamineError, Examined, plugin_file};
 use serde_json::{Value, json};
 
-use super::files::Record;
+use super::files::{Files, Record};
 use super::{Inner, agent, now_ms};
 
-/// How long an example may take.
-const EXAMPLE_LIMIT: Duration = Duration::from_secs(10);
-/// The most of an example, or of what it gave, that is shown, in characters.
-const MAX_SHOWN: usize = 300;
-
 /// A plugin whose code was examined.
-struct Draft {
-    plugin: DynamicPlugin,
-    examined: Examined,
+pub(super) struct Draft {
+    pub(super) plugin: DynamicPlugin,
+    pub(super) examined: Examined,
     text: String,
     manifest: PluginManifest,
 }
@@ -44,8 +37,13 @@ impl Inner {
         if made.is_err() {
             // Nobody knows it, so whatever there is of it goes.
             let of = id.clone();
-            self.on_disk(move |files| files.remove_versions(&of).and_then(|()| files.remove_current(&of)))
-                .await?;
+            let python = self.python.clone();
+            self.undo(&id, move |files| {
+                files.remove_versions(&of)?;
+                files.remove_current(&of)?;
+                python.forget(&of)
+            })
+            .await;
         }
         made?;
         Ok(self.host.plugin(id.as_str())?)
@@ -118,7 +116,7 @@ impl Inner {
         .await;
         if updated.is_err() {
             let of = id.clone();
-            self.on_disk(move |files| files.remove_version(&of, number)).await?;
+            self.undo(&id, move |files| files.remove_version(&of, number)).await;
         }
         updated?;
         Ok(self.host.plugin(id.as_str())?)
@@ -161,7 +159,7 @@ impl Inner {
         let put = self.put(&id, record).await;
         if put.is_err() {
             let of = id.clone();
-            self.on_disk(move |files| files.remove_version(&of, number)).await?;
+            self.undo(&id, move |files| files.remove_version(&of, number)).await;
         }
         put?;
         Ok(self.host.plugin(id.as_str())?)
@@ -169,7 +167,7 @@ impl Inner {
 
     /// Completes a staged version and lets it take over. After an error what ran before runs on, from its own file.
     async fn put(&self, id: &PluginId, record: Record) -> Result<(), AuthoringError> {
-        let (of, number) = (id.clone(), record.number);
+        let of = id.clone();
         let before = self
             .on_disk(move |files| {
                 let before = files.newest(&of)?.map(|newest| newest.number);
@@ -177,31 +175,43 @@ impl Inner {
                 files.place(&of, record.number).map(|()| before)
             })
             .await?;
-        let taken = match self.host.plugin(id.as_str())?.status {
+        let taken = self.take_over(id).await;
+        if taken.is_err() {
+            let of = id.clone();
+            self.undo(id, move |files| match before {
+                Some(before) => files.place(&of, before),
+                None => Ok(()),
+            })
+            .await;
+        }
+        Ok(taken?)
+    }
+
+    /// Lets the file run that was placed.
+    async fn take_over(&self, id: &PluginId) -> Result<(), PluginError> {
+        let id = id.as_str();
+        match self.host.plugin(id)?.status {
             // Its operator unloaded it; the new version is what he loads next.
             PluginStatus::Unloaded => Ok(()),
             PluginStatus::Error => {
-                match self.host.load(id.as_str(), None, Dependencies::MustBeLoaded).await {
-                    Ok(_) => self.host.enable(id.as_str()).await.map(|_| ()),
-                    Err(error) => Err(error),
+                self.host.load(id, None, Dependencies::MustBeLoaded).await?;
+                if let Err(error) = self.host.enable(id).await {
+                    self.host.unload(id, false).await?;
+                    return Err(error);
                 }
+                Ok(())
             }
             PluginStatus::Loaded | PluginStatus::Enabled | PluginStatus::Disabled => {
-                self.host.reload(id.as_str(), None).await
+                self.host.reload(id, None).await
             }
-        };
-        if let Err(error) = taken {
-            let of = id.clone();
-            self.on_disk(move |files| {
-                if let Some(before) = before {
-                    files.place(&of, before)?;
-                }
-                files.remove_version(&of, number)
-            })
-            .await?;
-            return Err(error.into());
         }
-        Ok(())
+    }
+
+    /// Takes files back after an act that failed. If that fails too, the next start does it.
+    async fn undo(&self, id: &PluginId, work: impl FnOnce(&Files) -> std::io::Result<()> + Send + 'static) {
+        if let Err(error) = self.on_disk(work).await {
+            tracing::warn!(plugin = %id, %error, "what is left of an act that failed stays until the next start");
+        }
     }
 
     pub(super) async fn remove(
@@ -220,7 +230,8 @@ impl Inner {
         let of = id.clone();
         self.on_disk(move |files| files.remove_versions(&of)).await?;
         self.host.forget(id.as_str(), cascade).await?;
-        self.on_disk(move |files| files.remove_current(&id)).await?;
+        let python = self.python.clone();
+        self.on_disk(move |files| files.remove_current(&id).and_then(|()| python.forget(&id))).await?;
         Ok(removed)
     }
 
@@ -317,49 +328,6 @@ impl Inner {
         }
         Ok(())
     }
-
-    /// Tries the examples that are calls, and tells whether there were any. When one fails, the trial is ended.
-    async fn try_examples(
-        &self,
-        caller: &Caller,
-        draft: &Draft,
-        trial: Trial,
-        deadline: Instant,
-    ) -> Result<(bool, Trial), AuthoringError> {
-        let mut tried = false;
-        for (tool, found) in draft.plugin.tools.iter().zip(&draft.examined.tools) {
-            for call in &found.calls {
-                tried = true;
-                let limit = EXAMPLE_LIMIT.min(deadline.saturating_duration_since(Instant::now()));
-                let (name, arguments) = (tool.name.as_str(), call.arguments.clone());
-                let outcome = trial.call(caller.clone(), name, arguments, limit).await;
-                let expected = match &call.result {
-                    Some(expected) => shown(&expected.to_string()),
-                    None => "a result".to_owned(),
-                };
-                let (got, traceback) = match outcome {
-                    Ok(output)
-                        if call.result.as_ref().is_none_or(|expected| same(expected, &output.value)) =>
-                    {
-                        continue;
-                    }
-                    Ok(output) => (output.value.to_string(), String::new()),
-                    Err(ToolError::Failed { message, traceback, .. }) => (message, traceback),
-                    Err(error) => (error.to_string(), String::new()),
-                };
-                let example = match tool.examples.get(call.place) {
-                    Some(Value::String(text)) => shown(text),
-                    Some(example) => shown(&example.to_string()),
-                    None => shown(&json!(call.arguments).to_string()),
-                };
-                trial.end().await;
-                let (tool, got) = (tool.name.to_string(), shown(&got));
-                let failed = FailedExample { tool, example, expected, got, traceback };
-                return Err(AuthoringError::ExampleFailed(Box::new(failed)));
-            }
-        }
-        Ok((tried, trial))
-    }
 }
 
 fn in_time(deadline: Instant) -> Result<(), AuthoringError> {
@@ -409,29 +377,5 @@ fn configure(plugin: &mut DynamicPlugin) {
         if let Some(Value::Object(property)) = properties.get_mut(name) {
             property.insert("default".to_owned(), value.clone());
         }
-    }
-}
-
-/// Whether the values are the same, as Python's `==` would say of numbers.
-fn same(one: &Value, other: &Value) -> bool {
-    match (one, other) {
-        (Value::Number(one), Value::Number(other)) => {
-            one == other || (one.is_f64() || other.is_f64()) && one.as_f64() == other.as_f64()
-        }
-        (Value::Array(one), Value::Array(other)) => {
-            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
-        }
-        (Value::Object(one), Value::Object(other)) => {
-            one.len() == other.len()
-                && one.iter().all(|(name, value)| other.get(name).is_some_and(|other| same(value, other)))
-        }
-        (one, other) => one == other,
-    }
-}
-
-fn shown(text: &str) -> String {
-    match text.char_indices().nth(MAX_SHOWN) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text.to_owned(),
     }
 }

@@ -147,7 +147,10 @@ fn refusals() -> Vec<(Value, &'static str, &'static str)> {
     misses["tools"][0]["parameters"] = json!({"nam": {"type": "string"}});
     let mut schema = greeter();
     schema["tools"][0]["parameters"] = json!({"name": {"type": "strin"}});
+    let mut place = greeter();
+    place["python_dependencies"] = json!(["greeting @ file:///tmp/greeting.tar.gz"]);
     vec![
+        (place, "missing_dependency", "gets packages by name only"),
         (
             code("def greet(name):\n    return return"),
             "invalid_code",
@@ -201,6 +204,8 @@ async fn what_fails_at_any_step_leaves_nothing_behind_and_the_corrected_retry_wo
         assert!(error.to_string().contains(text), "{error}");
         assert_eq!(house.files(), [""; 0], "{plugin}");
         assert_eq!(house.plugins(), [""; 0], "{plugin}");
+        let scratch = house.gathering.data_dir().path().join("scratch/greeter");
+        assert!(!scratch.exists(), "{plugin}");
     }
     let traceback = house
         .create(greeter_with("def greet(name):\n    return 1 / 0", json!(["greet(name='x')"])))
