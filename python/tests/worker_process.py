@@ -51,6 +51,8 @@ class Worker:
 
     def begin(self, method, **params):
         self._last += 1
+        if method in ("describe", "load"):
+            params.setdefault("environment", {})
         self.send({"id": self._last, "method": method, "params": params})
         return self._last
 
