@@ -33,7 +33,16 @@ pub struct ServerInfo {
 /// process ends in whatever way.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // A process that is just being started has the file too, until it runs its program.
+        if let Err(error) = self.file.unlock() {
+            tracing::warn!(%error, "the data directory could not be given up");
+        }
+    }
 }
 
 /// Where state is kept if nobody says so: `$XDG_DATA_HOME/gathering`, else `~/.local/share/gathering`.
@@ -105,7 +114,7 @@ impl DataDir {
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
         file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(failed)?;
-        Ok(Lock { _file: file })
+        Ok(Lock { file })
     }
 
     /// Waits until nobody has the data directory. Blocks; somebody else may be the first to take it then.
