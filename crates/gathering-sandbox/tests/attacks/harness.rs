@@ -6,8 +6,8 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use gathering_sandbox::{
@@ -45,8 +45,29 @@ pub(crate) fn not_run(reason: &str) {
 }
 
 /// The tiers that this machine has; says which it lacks.
-pub(crate) fn tiers() -> Vec<Tier> {
+pub(crate) fn available() -> Vec<Tier> {
     [Tier::Isolated, Tier::Confined].into_iter().filter(|tier| has(*tier)).collect()
+}
+
+/// The same, one test at a time: without namespaces the kernel counts the processes of all runs of a user together, and
+/// a test that makes as many as it can would keep the others from making any.
+pub(crate) fn tiers() -> Tiers {
+    static TURN: Mutex<()> = Mutex::new(());
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    Tiers { tiers: available().into_iter(), _turn: turn }
+}
+
+/// Gives the tiers; it is its test's turn until it is dropped.
+pub(crate) struct Tiers {
+    tiers: std::vec::IntoIter<Tier>,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Iterator for Tiers {
+    type Item = Tier;
+    fn next(&mut self) -> Option<Tier> {
+        self.tiers.next()
+    }
 }
 
 pub(crate) fn has(tier: Tier) -> bool {
