@@ -142,7 +142,8 @@ impl HostBuilder {
         self
     }
 
-    /// Allows the plugin `id` to touch this, beside what [`Host::grant`] allows.
+    /// Allows the plugin `id` to touch this, beside what [`Host::grant`] allows. One that an agent made is not meant: its
+    /// maker chose its id.
     pub fn allow(mut self, id: &PluginId, permissions: Permissions) -> Self {
         self.allowances.insert(id.as_str().to_ascii_lowercase(), permissions);
         self

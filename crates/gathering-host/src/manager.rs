@@ -121,6 +121,9 @@ impl Host {
 
     /// Allows the plugin to touch more, as far as it asks for it. If that changes anything and it is loaded, it is
     /// reloaded; no call is lost. An error of the reload leaves the permission granted and the old generation running.
+    ///
+    /// It is granted to the plugin as it is: to another file of this id it is not, and to one that an agent made it is no
+    /// longer once its code changes.
     pub async fn grant(&self, id: &str, permissions: Permissions) -> Result<PermissionsChange, PluginError> {
         let id = id.to_owned();
         self.to_the_end(async move |inner| inner.grant(&id, permissions).await).await

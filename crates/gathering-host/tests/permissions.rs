@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gathering_core::{
-    BoxFuture, Change, LoadError, LoadErrorKind, LoadRequest, Permissions, Plugin, PluginManifest,
-    PluginSource, PluginStatus, Runtime, SecretError, Secrets, StateStore,
+    BoxFuture, CallContext, Change, LoadError, LoadErrorKind, LoadRequest, Permissions, Plugin,
+    PluginManifest, PluginSource, PluginStatus, Runtime, SecretError, Secrets, StateStore, ToolCall,
+    ToolError, ToolOutput,
 };
 use gathering_host::{Dependencies, EventKind, Host, Limits, PluginError};
 use gathering_testkit::{FakePlugin, FakeRuntime, MemoryStore, TestHost, id};
@@ -264,7 +265,8 @@ impl Runtime for FileRuntime {
     }
 
     fn fingerprint(&self, source: &PluginSource) -> Result<String, LoadError> {
-        Ok(source.to_string())
+        let read = source.path().map(std::fs::read_to_string);
+        read.and_then(Result::ok).ok_or_else(|| LoadError::new(LoadErrorKind::NotFound, "no file"))
     }
 
     fn describe<'a>(
@@ -282,8 +284,27 @@ impl Runtime for FileRuntime {
         })
     }
 
-    fn load<'a>(&'a self, _request: LoadRequest<'a>) -> BoxFuture<'a, Result<Box<dyn Plugin>, LoadError>> {
-        Box::pin(async { Err(LoadError::new(LoadErrorKind::RuntimeFailed, "nothing runs these")) })
+    fn load<'a>(&'a self, request: LoadRequest<'a>) -> BoxFuture<'a, Result<Box<dyn Plugin>, LoadError>> {
+        Box::pin(async move {
+            Ok(Box::new(Silent(self.describe(request.source, request.deadline).await?)) as Box<dyn Plugin>)
+        })
+    }
+}
+
+/// Runs and does nothing.
+struct Silent(PluginManifest);
+
+impl Plugin for Silent {
+    fn manifest(&self) -> &PluginManifest {
+        &self.0
+    }
+
+    fn call<'a>(
+        &'a self,
+        call: ToolCall,
+        _cx: &'a CallContext,
+    ) -> BoxFuture<'a, Result<ToolOutput, ToolError>> {
+        Box::pin(async move { unreachable!("it has no tool `{}`", call.tool) })
     }
 }
 
@@ -324,6 +345,79 @@ async fn a_plugin_reads_the_folder_it_was_installed_in_and_one_that_an_agent_mad
     assert_eq!(granted.effective.read, [root.join("data/in")], "what may be written may be read");
     assert_eq!(granted.effective.write, [root.join("data/new/file")]);
     assert!(granted.missing.is_empty());
+}
+
+/// The folders `plugins` and `agents` with a plugin each, `installed` and `made`, that asks for `HOME`; both are loaded
+/// and were granted it.
+async fn one_of_each() -> (tempfile::TempDir, Host) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut builder = Host::builder().runtime(Arc::new(FileRuntime));
+    for (name, id) in [("plugins", "installed"), ("agents", "made")] {
+        let path = folder.path().join(name);
+        std::fs::create_dir(&path).unwrap();
+        std::fs::write(path.join(format!("{id}.x")), r#"{"env": "HOME"}"#).unwrap();
+        builder = builder.directory(path);
+    }
+    let builder = builder.agent_directory(folder.path().join("agents"));
+    let host = builder.allow(&id("made"), words(&["env=LANG"])).build();
+    host.discover(None).await.unwrap();
+    for id in ["installed", "made"] {
+        host.load(id, None, Dependencies::MustBeLoaded).await.unwrap();
+        assert_eq!(granted(&host, id).await, words(&[]));
+        assert!(host.grant(id, words(&["env=HOME"])).await.unwrap().reloaded);
+    }
+    (folder, host)
+}
+
+async fn granted(host: &Host, id: &str) -> Permissions {
+    host.permissions(id).await.unwrap().allowed.granted
+}
+
+#[tokio::test]
+async fn what_was_granted_to_code_of_an_agent_is_not_granted_to_what_it_becomes() {
+    let (folder, host) = one_of_each().await;
+    for path in ["plugins/installed.x", "agents/made.x"] {
+        std::fs::write(folder.path().join(path), r#"{"env": ["HOME", "LANG"]}"#).unwrap();
+    }
+    let mut events = host.subscribe();
+
+    host.reload("installed", None).await.unwrap();
+    host.reload("made", None).await.unwrap();
+
+    assert_eq!(granted(&host, "installed").await, words(&["env=HOME"]));
+    assert_eq!(granted(&host, "made").await, words(&[]));
+    assert!(host.permissions("made").await.unwrap().effective.environment.is_empty());
+    let mut told = Vec::new();
+    while let Ok(event) = events.try_recv() {
+        told.push(event.kind.name());
+    }
+    assert_eq!(told, ["plugin_reloaded", "permissions_revoked", "plugin_reloaded"]);
+}
+
+#[tokio::test]
+async fn the_same_holds_while_it_is_unloaded_and_for_another_file_of_its_id() {
+    let (folder, host) = one_of_each().await;
+    for id in ["installed", "made"] {
+        host.unload(id, false).await.unwrap();
+    }
+    std::fs::write(folder.path().join("agents/made.x"), r#"{"env": ["HOME", "LANG"]}"#).unwrap();
+    std::fs::remove_file(folder.path().join("plugins/installed.x")).unwrap();
+    std::fs::write(folder.path().join("agents/installed.x"), r#"{"env": "HOME"}"#).unwrap();
+
+    host.discover(Some(&folder.path().join("agents"))).await.unwrap();
+
+    assert_eq!(granted(&host, "made").await, words(&[]));
+    assert_eq!(granted(&host, "installed").await, words(&[]));
+}
+
+#[tokio::test]
+async fn the_configuration_allows_nothing_to_what_an_agent_made() {
+    let (_folder, host) = one_of_each().await;
+
+    let permissions = host.permissions("made").await.unwrap();
+
+    assert!(permissions.allowed.configured.is_empty());
+    assert_eq!(permissions.effective.environment, ["HOME"], "what was granted by command holds");
 }
 
 #[tokio::test]

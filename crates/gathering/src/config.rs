@@ -69,7 +69,8 @@ pub struct PluginsConfig {
     pub watch: bool,
     /// Configurations by plugin id. Each goes before the one that was kept.
     pub config: BTreeMap<String, Map<String, Value>>,
-    /// What plugins are allowed to touch, by plugin id, beside what was granted by command; as far as they ask for it.
+    /// What plugins are allowed to touch, by plugin id, beside what was granted by command; as far as they ask for it. Not
+    /// meant are plugins that agents made.
     pub permissions: BTreeMap<String, Permissions>,
 }
 

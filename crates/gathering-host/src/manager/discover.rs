@@ -269,7 +269,12 @@ impl Inner {
                 return Ok(false);
             }
         }
-        let is_new = known.is_none();
+        let keeps_grants = match &known {
+            Some(known) if known.source != entry.source => false,
+            Some(known) if known.fingerprint != entry.fingerprint => self.keeps_grants(&entry.source).await?,
+            _ => true,
+        };
+        let id = entry.id.clone();
         self.change(|next, changes| {
             let held = next.plugins.get_ignoring_case(entry.id.as_str());
             if held.is_some_and(|held| held.is_registered()) {
@@ -278,7 +283,10 @@ impl Inner {
             let mut entry = entry;
             if let Some(held) = held {
                 entry.config = held.config.clone();
-                entry.allowed = held.allowed.clone();
+                // What was granted was so to the file that was there, and not to another of its id.
+                if keeps_grants {
+                    entry.allowed = held.allowed.clone();
+                }
                 entry.generation = held.generation;
             }
             changes.push(Change::SavePlugin(Box::new(entry.record())));
@@ -286,7 +294,12 @@ impl Inner {
             Ok(())
         })
         .await?;
-        Ok(is_new)
+        if let Some(known) = &known
+            && !keeps_grants
+        {
+            self.tell_lapsed(&id, &known.allowed, &Permissions::default());
+        }
+        Ok(known.is_none())
     }
 
     /// Forgets the plugins of a folder whose files are gone and of which nothing is registered.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use gathering_core::{
-    Change, LoadError, LoadErrorKind, Plugin, PluginId, PluginManifest, PluginStatus, Progress, Runtime,
+    Change, LoadError, LoadErrorKind, Permissions, Plugin, PluginId, PluginManifest, PluginStatus, Progress,
+    Runtime,
 };
 use serde_json::{Map, Value};
 
@@ -124,19 +125,28 @@ impl Inner {
         }
         let manifest = self.describe(&*runtime, &entry.source).await.map_err(load_error)?;
         same_id(&entry.id, &manifest)?;
-        let refreshed =
-            Entry { manifest: Arc::new(manifest), fingerprint: fingerprint.into(), ..entry.clone() };
+        let keeps_grants = self.keeps_grants(&entry.source).await?;
+        let allowed =
+            |entry: &Entry| if keeps_grants { entry.allowed.clone() } else { Permissions::default() };
+        let refreshed = Entry {
+            manifest: Arc::new(manifest),
+            fingerprint: fingerprint.into(),
+            allowed: allowed(entry),
+            ..entry.clone()
+        };
         if !entry.is_registered() {
             // Not saved: a restart finds out the same by the fingerprint.
             self.change(|next, _| {
                 // What was allowed or configured meanwhile stays.
                 if let Some(held) = next.plugins.get(entry.id.as_str()).filter(|held| !held.is_registered()) {
                     let (manifest, fingerprint) = (refreshed.manifest.clone(), refreshed.fingerprint.clone());
-                    next.plugins.put(Arc::new(Entry { manifest, fingerprint, ..(**held).clone() }));
+                    let allowed = allowed(held);
+                    next.plugins.put(Arc::new(Entry { manifest, fingerprint, allowed, ..(**held).clone() }));
                 }
                 Ok(())
             })
             .await?;
+            self.tell_lapsed(&entry.id, &entry.allowed, &refreshed.allowed);
         }
         Ok(refreshed)
     }

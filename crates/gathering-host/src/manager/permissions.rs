@@ -57,9 +57,12 @@ impl Inner {
 
     async fn permissions_of(&self, entry: &Entry) -> Result<PluginPermissions, PluginError> {
         let asked = entry.manifest.metadata.permissions.clone();
-        let allowed =
-            Allowed { granted: entry.allowed.clone(), configured: self.configured_permissions(&entry.id) };
         let (effective, missing) = self.grants_and_missing(entry).await?;
+        let configured = match effective.origin {
+            Origin::Installed => self.configured_permissions(&entry.id),
+            Origin::Agent => Permissions::default(),
+        };
+        let allowed = Allowed { granted: entry.allowed.clone(), configured };
         let grant_command = (!missing.is_empty()).then(|| missing.grant_command(&entry.id));
         Ok(PluginPermissions {
             plugin_id: entry.id.clone(),
@@ -159,10 +162,37 @@ impl Inner {
 
     async fn grants_and_missing(&self, entry: &Entry) -> Result<(Grants, Permissions), PluginError> {
         let asked = entry.manifest.metadata.permissions.clone();
-        let allowed = entry.allowed.union(&self.configured_permissions(&entry.id));
+        let granted = entry.allowed.clone();
+        let configured = self.configured_permissions(&entry.id);
         let source = entry.source.clone();
         let agent_directories = self.agent_directories.clone();
-        self.blocking(move || compute(&source, &agent_directories, &asked, &allowed)).await
+        self.blocking(move || {
+            let origin = origin(&source, &agent_directories);
+            // An agent chooses the id of what it makes, and could take one that the configuration speaks of.
+            let allowed = match origin {
+                Origin::Installed => granted.union(&configured),
+                Origin::Agent => granted,
+            };
+            compute(origin, &source, &asked, &allowed)
+        })
+        .await
+    }
+
+    /// Whether what was granted to the plugin stays so when its code changes. Not to one that an agent made: its operator
+    /// has not seen what the new code does.
+    pub(super) async fn keeps_grants(&self, source: &PluginSource) -> Result<bool, PluginError> {
+        let source = source.clone();
+        let agent_directories = self.agent_directories.clone();
+        self.blocking(move || origin(&source, &agent_directories) == Origin::Installed).await
+    }
+
+    /// Tells what is no longer granted because the plugin's code has changed.
+    pub(super) fn tell_lapsed(&self, id: &PluginId, before: &Permissions, after: &Permissions) {
+        let permissions = before.without(after);
+        if !permissions.is_empty() {
+            tracing::warn!(plugin = %id, "its code has changed, so what was granted to it is not any more");
+            self.publish_event(EventKind::PermissionsRevoked { plugin_id: id.clone(), permissions });
+        }
     }
 
     fn configured_permissions(&self, id: &PluginId) -> Permissions {
@@ -170,22 +200,26 @@ impl Inner {
     }
 }
 
-/// What may be touched, and what is asked for and not allowed, with links resolved as they are now.
-fn compute(
-    source: &PluginSource,
-    agent_directories: &[PathBuf],
-    asked: &Permissions,
-    allowed: &Permissions,
-) -> (Grants, Permissions) {
+/// Who made the plugin, by where it lies. A link into a folder of agents is in it, and so is one out of it.
+fn origin(source: &PluginSource, agent_directories: &[PathBuf]) -> Origin {
     let place = source.path().map(resolved);
     let is_agents = |path: &Path| {
         agent_directories.iter().any(|folder| path.starts_with(folder) || path.starts_with(resolved(folder)))
     };
-    let origin = if place.iter().map(PathBuf::as_path).chain(source.path()).any(is_agents) {
-        Origin::Agent
-    } else {
-        Origin::Installed
-    };
+    match place.iter().map(PathBuf::as_path).chain(source.path()).any(is_agents) {
+        true => Origin::Agent,
+        false => Origin::Installed,
+    }
+}
+
+/// What may be touched, and what is asked for and not allowed, with links resolved as they are now.
+fn compute(
+    origin: Origin,
+    source: &PluginSource,
+    asked: &Permissions,
+    allowed: &Permissions,
+) -> (Grants, Permissions) {
+    let place = source.path().map(resolved);
     let own_folder = match &place {
         Some(path) if path.is_dir() => Some(path.as_path()),
         Some(path) => path.parent(),

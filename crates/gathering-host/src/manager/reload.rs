@@ -29,6 +29,7 @@ impl Inner {
             self.fail(&id, &error).await;
             return Err(error);
         }
+        self.tell_lapsed(&id, &old.allowed, &self.entry(id.as_str())?.allowed);
         self.publish_event(EventKind::PluginReloaded { plugin_id: id });
         let old = old.instance.clone().expect("a registered plugin has an instance");
         // Calls in flight keep the time they were given; whoever reloads does not wait for them.
