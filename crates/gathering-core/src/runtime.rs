@@ -27,6 +27,12 @@ impl PluginSource {
             Self::Builtin(_) => None,
         }
     }
+
+    /// The plugin's own folder: the package, or where its file lies.
+    pub fn folder(&self) -> Option<&Path> {
+        let path = self.path()?;
+        if path.is_dir() { Some(path) } else { path.parent() }
+    }
 }
 
 impl std::fmt::Display for PluginSource {

@@ -140,6 +140,26 @@ pub(crate) fn refused(report: &Report) -> LoadError {
     LoadError::new(LoadErrorKind::SandboxSetupFailed, message)
 }
 
+/// Refuses grants that hold the data directory `own`, in which the operator's token and all secrets lie.
+pub(crate) fn refuse_own(own: &Path, plugin: &str, grants: &Grants) -> Result<(), LoadError> {
+    let own = own.canonicalize().unwrap_or_else(|_| own.to_owned());
+    let Some(root) = grants
+        .read
+        .iter()
+        .chain(&grants.write)
+        .find(|root| own.starts_with(root.canonicalize().as_deref().unwrap_or(root)))
+    else {
+        return Ok(());
+    };
+    let message = format!(
+        "`{plugin}` would see `{}`, and the server's data directory `{}` with its secrets lies in there: grant \
+         folders beside it, keep plugin files in a folder of their own, or move the data directory",
+        root.display(),
+        own.display()
+    );
+    Err(LoadError::new(LoadErrorKind::SandboxSetupFailed, message))
+}
+
 /// What a worker may see and use: its interpreter, the SDK, its packages, its code, its scratch folder, and its grants.
 pub(crate) fn policy(
     interpreter: &Interpreter,
@@ -149,9 +169,9 @@ pub(crate) fn policy(
     home: &Path,
     grants: &Grants,
 ) -> Policy {
-    let there = |paths: &[PathBuf]| -> Vec<PathBuf> {
-        paths.iter().filter(|path| path.exists() && path.parent().is_some()).cloned().collect()
-    };
+    // A grant may speak of what is not there yet.
+    let there =
+        |paths: &[PathBuf]| -> Vec<PathBuf> { paths.iter().filter(|path| path.exists()).cloned().collect() };
     let mut read = there(&interpreter.folders);
     read.extend([sdk.to_owned(), code.to_owned()]);
     read.extend_from_slice(site_packages);

@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::{fmt, io};
 
 use gathering_core::PluginSecrets;
@@ -51,7 +52,7 @@ pub(crate) struct Process {
     /// Closed when what it printed is in the log.
     copied: watch::Receiver<()>,
     kill: Arc<Notify>,
-    busy: Arc<watch::Sender<bool>>,
+    work: Arc<Work>,
 }
 
 /// The two ends of the protocol.
@@ -63,7 +64,7 @@ pub(crate) struct Pipes {
 /// A process that was started, as whoever waits for it is given it.
 struct Attended {
     kill: Arc<Notify>,
-    busy: watch::Receiver<bool>,
+    work: Arc<Work>,
     tell: watch::Sender<Option<Ended>>,
 }
 
@@ -109,21 +110,24 @@ impl Process {
             Pipes { to: pipe::Sender::from_owned_fd(to)?, from: pipe::Receiver::from_owned_fd(from)? };
         let (tell, ended) = watch::channel(None);
         let kill = Arc::new(Notify::new());
-        let busy = Arc::new(watch::Sender::new(false));
+        let work = Arc::new(Work::default());
         let (copying, copied) = watch::channel(());
         let prints = copy_prints(pipe::Receiver::from_owned_fd(prints)?, log, ended.clone());
         tokio::spawn(async move {
             prints.await;
             drop(copying);
         });
-        tokio::spawn(attend(Attended { kill: kill.clone(), busy: busy.subscribe(), tell }));
-        Ok((Self { ended, copied, kill, busy }, pipes))
+        tokio::spawn(attend(Attended { kill: kill.clone(), work: work.clone(), tell }));
+        Ok((Self { ended, copied, kill, work }, pipes))
     }
 
     /// Says that it has work until the guard is dropped: how much it uses is looked at meanwhile.
     pub(crate) fn at_work(&self) -> AtWork {
-        self.busy.send_replace(true);
-        AtWork(self.busy.clone())
+        self.work.busy.store(true, Ordering::SeqCst);
+        if !self.work.watched.load(Ordering::SeqCst) {
+            self.work.begun.notify_one();
+        }
+        AtWork(self.work.clone())
     }
 
     /// How it ended, if it has.
@@ -146,12 +150,21 @@ impl Process {
     }
 }
 
+/// Whether a process has work, and whether somebody looks. A call tells only the first of a row of calls: whoever looks
+/// goes on until he finds it idle.
+#[derive(Default)]
+struct Work {
+    busy: AtomicBool,
+    watched: AtomicBool,
+    begun: Notify,
+}
+
 /// A process has work.
-pub(crate) struct AtWork(Arc<watch::Sender<bool>>);
+pub(crate) struct AtWork(Arc<Work>);
 
 impl Drop for AtWork {
     fn drop(&mut self) {
-        self.0.send_replace(false);
+        self.0.busy.store(false, Ordering::SeqCst);
     }
 }
 

@@ -129,13 +129,24 @@ impl PythonRuntime {
         self.program.get_or_try_init(install).await.cloned()
     }
 
+    /// Who made the plugin, as far as its place tells.
+    fn origin(&self, source: &PluginSource) -> Origin {
+        let agents = self.config.agents.as_deref();
+        match agents.is_some_and(|folder| source.path().is_some_and(|path| path.starts_with(folder))) {
+            true => Origin::Agent,
+            false => Origin::Installed,
+        }
+    }
+
     /// Everything that starting a worker for the plugin takes, with the packages of its PEP 723 block.
     async fn prepare(&self, wanted: Wanted<'_>) -> Result<Prepared, LoadError> {
         let source = Source::read(wanted.source)?;
         let interpreter = self.found_interpreter().await?;
         check_python(source.script.requires_python.as_deref(), &interpreter)?;
-        let is_agents = self.config.agents.as_deref().is_some_and(|folder| source.path.starts_with(folder));
-        let mut requirements = if is_agents { Requirements::of_agents() } else { Requirements::default() };
+        let mut requirements = match self.origin(wanted.source) {
+            Origin::Agent => Requirements::of_agents(),
+            Origin::Installed => Requirements::default(),
+        };
         requirements.add(&source.script.dependencies)?;
         let asked = source.script.permissions().clone();
         let starter = Starter {
@@ -147,8 +158,8 @@ impl PythonRuntime {
             path: source.path,
             site_packages: Vec::new(),
             config: wanted.config,
-            environment: wanted.environment,
             grants: wanted.grants,
+            data_dir: self.config.data_dir.clone(),
             holds: self.prober.holds().await.clone(),
             secrets: wanted.secrets,
             max_output: self.config.max_output,
@@ -206,7 +217,8 @@ impl PythonRuntime {
     ) -> Result<PluginManifest, LoadError> {
         let number = self.described.fetch_add(1, Ordering::Relaxed);
         let home = Scratch(self.config.data_dir.join("scratch").join(format!(".describe-{number}")));
-        let wanted = Wanted::to_look(source, source.to_string(), home.0.clone(), deadline);
+        let wanted =
+            Wanted::to_look(source, self.origin(source), source.to_string(), home.0.clone(), deadline);
         let mut prepared = self.prepare(wanted).await?;
         let described = within(deadline, async {
             match self.describe_without_packages(&mut prepared).await? {
@@ -247,7 +259,6 @@ impl PythonRuntime {
             log: request.id.as_str(),
             home: self.config.data_dir.join("scratch").join(request.id.as_str()),
             config: request.config.clone(),
-            environment: request.grants.environment.clone(),
             grants: request.grants.clone(),
             secrets: request.secrets.clone(),
             deadline: request.deadline,
@@ -302,29 +313,29 @@ struct Wanted<'a> {
     log: &'a str,
     home: PathBuf,
     config: Value,
-    environment: Vec<String>,
     secrets: Arc<PluginSecrets>,
     grants: Grants,
     deadline: Instant,
 }
 
 impl<'a> Wanted<'a> {
-    /// A worker that finds out what a file or some code is, and is granted nothing.
-    fn to_look(source: &'a PluginSource, label: String, home: PathBuf, deadline: Instant) -> Self {
+    /// A worker that finds out what a file or some code is, and is granted what nobody has to allow.
+    fn to_look(
+        source: &'a PluginSource,
+        origin: Origin,
+        label: String,
+        home: PathBuf,
+        deadline: Instant,
+    ) -> Self {
+        let nothing = Permissions::default();
         Self {
             source,
             label,
             log: DISCOVERY_LOG,
             home,
             config: Value::Null,
-            environment: Vec::new(),
             secrets: PluginSecrets::none(),
-            grants: Grants::new(
-                Origin::Installed,
-                own_folder(source),
-                &Permissions::default(),
-                &Permissions::default(),
-            ),
+            grants: Grants::new(origin, source.folder(), &nothing, &nothing),
             deadline,
         }
     }
@@ -357,12 +368,6 @@ impl Drop for Scratch {
             _ => {}
         }
     }
-}
-
-/// The folder that a plugin which was installed may read: its package, or where its file lies.
-fn own_folder(source: &PluginSource) -> Option<&Path> {
-    let path = source.path()?;
-    if path.is_dir() { Some(path) } else { path.parent() }
 }
 
 /// A package is missing that the plugin does not name.

@@ -33,10 +33,10 @@ pub(crate) struct Starter {
     /// Where its packages are.
     pub(crate) site_packages: Vec<PathBuf>,
     pub(crate) config: Value,
-    /// The variables of this process that the plugin sees.
-    pub(crate) environment: Vec<String>,
     pub(crate) secrets: Arc<PluginSecrets>,
     pub(crate) grants: Grants,
+    /// GatheRing's own folder, of which no plugin is granted all.
+    pub(crate) data_dir: PathBuf,
     pub(crate) holds: Holds,
     pub(crate) max_output: usize,
     /// How long a start may take.
@@ -72,7 +72,7 @@ impl Starter {
         };
         let started = match &self.holds {
             Holds::Sandbox { launcher, tier, .. } => {
-                Process::start_confined(around, launcher, *tier, self.policy()).await
+                Process::start_confined(around, launcher, *tier, self.policy()?).await
             }
             Holds::Unconfined(_) => Process::start(around).map_err(NotStarted::Io),
             Holds::Nothing(report) => return Err(refused(report)),
@@ -89,10 +89,12 @@ impl Starter {
         }
     }
 
-    fn policy(&self) -> Policy {
+    fn policy(&self) -> Result<Policy, LoadError> {
+        confinement::refuse_own(&self.data_dir, &self.label, &self.grants)?;
         // `gathering/_worker/__main__.py` in the SDK's folder.
         let sdk = self.program.ancestors().nth(3).unwrap_or(&self.program);
-        confinement::policy(&self.interpreter, sdk, &self.site_packages, &self.path, &self.home, &self.grants)
+        let (code, packages) = (&self.path, &self.site_packages);
+        Ok(confinement::policy(&self.interpreter, sdk, packages, code, &self.home, &self.grants))
     }
 
     /// How its workers are confined.
@@ -149,7 +151,7 @@ impl Starter {
     /// starts, so that they stand in nobody's `/proc/PID/environ`; they are read now, so that a worker has them as they are.
     async fn place(&self) -> Result<Value, LoadError> {
         let mut environment = Map::new();
-        for name in &self.environment {
+        for name in &self.grants.environment {
             environment.extend(std::env::var(name).ok().map(|value| (name.clone(), value.into())));
         }
         if !self.secrets.names().is_empty() {

@@ -139,6 +139,19 @@ async fn files_outside_can_neither_be_read_nor_written() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_that_would_see_the_servers_own_folder_is_not_run() {
+    let Some(host) = confined().await else { return };
+    // Beside the data directory, so that its own folder holds that.
+    let path = host.folder.path().join("greedy.py");
+    fs::write(&path, support::plugin("greedy", "")).expect("it can be written");
+
+    let error = host.discover(Some(host.folder.path())).await.expect("the folder can be read").errors;
+
+    let said = &error.first().expect("it is refused").message;
+    assert!(said.contains("the server's data directory") && said.contains("lies in there"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn there_is_no_network_and_no_other_process_and_no_environment() {
     let Some(host) = confined().await else { return };
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback can be bound");

@@ -219,12 +219,8 @@ fn compute(
     asked: &Permissions,
     allowed: &Permissions,
 ) -> (Grants, Permissions) {
-    let place = source.path().map(resolved);
-    let own_folder = match &place {
-        Some(path) if path.is_dir() => Some(path.as_path()),
-        Some(path) => path.parent(),
-        None => None,
-    };
+    let place = source.path().map(|path| PluginSource::Path(resolved(path)));
+    let own_folder = place.as_ref().and_then(PluginSource::folder);
     let allowed = allowed.with_paths(resolved);
     let unmet = |paths: &std::collections::BTreeSet<PathBuf>, is_unmet: &dyn Fn(&Path) -> bool| {
         paths.iter().filter(|path| is_unmet(path)).cloned().collect()

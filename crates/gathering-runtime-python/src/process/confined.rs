@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use gathering_sandbox::{Budget, Child, Exit, Job, Policy, SetupError, Stdio, Tier, spawn};
@@ -62,23 +63,23 @@ impl Process {
 }
 
 /// Waits for the child, kills it when told to or when it uses too much, and tells how it ended.
-async fn attend(child: Arc<Child>, budget: Budget, mut attended: Attended) {
-    let ended = match wait(&child, budget, &mut attended).await {
+async fn attend(child: Arc<Child>, budget: Budget, attended: Attended) {
+    let ended = match wait(&child, budget, &attended).await {
         Ok(exit) => Ended(describe(&exit)),
         Err(error) => Ended(format!("its end could not be learnt: {error}")),
     };
     attended.tell.send_replace(Some(ended));
 }
 
-async fn wait(child: &Arc<Child>, budget: Budget, attended: &mut Attended) -> io::Result<Exit> {
+async fn wait(child: &Arc<Child>, budget: Budget, attended: &Attended) -> io::Result<Exit> {
     use std::os::fd::AsFd;
     // Readable when nothing of the tree is left.
     let gone = child.as_fd().try_clone_to_owned()?;
     // SAFETY: the descriptor is owned by what waits on it, and so open for as long as that lives.
     let gone = unsafe { AsyncFd::register_with_interest(gone, Interest::READABLE) }?;
-    let mut killed = false;
+    let work = attended.work.clone();
+    let (mut killed, mut watching) = (false, false);
     loop {
-        let busy = *attended.busy.borrow_and_update();
         tokio::select! {
             ready = gone.readable() => {
                 ready?.retain_ready();
@@ -88,11 +89,17 @@ async fn wait(child: &Arc<Child>, budget: Budget, attended: &mut Attended) -> io
                 killed = true;
                 child.end(gathering_sandbox::Ended::Killed)?;
             }
-            // An error means that the process was dropped, which kills it.
-            _ = attended.busy.changed(), if !busy && !killed => {}
-            () = tokio::time::sleep(LOOK), if busy && !killed => {
+            () = work.begun.notified(), if !watching && !killed => {
+                watching = true;
+                work.watched.store(true, Ordering::SeqCst);
+            }
+            () = tokio::time::sleep(LOOK), if watching && !killed => {
                 let child = child.clone();
                 tokio::task::spawn_blocking(move || child.hold_to(&budget)).await.map_err(io::Error::other)??;
+                // Whoever begins between the two lines either finds nobody watching, or is found here.
+                work.watched.store(false, Ordering::SeqCst);
+                watching = work.busy.load(Ordering::SeqCst);
+                work.watched.store(watching, Ordering::SeqCst);
             }
         }
     }

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use gathering_core::{
-    DynamicPlugin, LoadError, LoadErrorKind, MAX_ALL_CODE, PluginSource, Progress, Schema, ToolName,
+    DynamicPlugin, LoadError, LoadErrorKind, MAX_ALL_CODE, Origin, PluginSource, Progress, Schema, ToolName,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -37,7 +37,8 @@ impl PythonRuntime {
         tokio::fs::create_dir_all(&home.0).await.map_err(|error| disk(&error))?;
         tokio::fs::write(&place, "").await.map_err(|error| disk(&error))?;
         let source = PluginSource::Path(place);
-        let wanted = Wanted::to_look(&source, plugin.plugin_id.to_string(), home.0.clone(), deadline);
+        let wanted =
+            Wanted::to_look(&source, Origin::Agent, plugin.plugin_id.to_string(), home.0.clone(), deadline);
         let mut prepared = self.prepare(wanted).await?;
         prepared.requirements = Requirements::of_agents();
         prepared.requirements.add(&plugin.python_dependencies)?;
