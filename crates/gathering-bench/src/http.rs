@@ -229,19 +229,25 @@ impl Server {
         }
     }
 
-    /// What it and the processes that it started have spent so far.
+    /// What it and all that came from it have spent so far: a worker's parent is the launcher that confines it.
     fn cpu_seconds(&self) -> Result<f64, Failure> {
-        let mut ticks = 0;
+        let mut processes = Vec::new();
         for entry in fs::read_dir("/proc")? {
             let Ok(pid) = entry?.file_name().to_string_lossy().parse::<u32>() else { continue };
             // A process may end while it is looked at; then it was none of the server's.
             let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { continue };
             let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
             let number = |at: usize| fields.get(at).and_then(|field| field.parse::<u64>().ok());
-            if pid == self.0.id() || number(1) == Some(u64::from(self.0.id())) {
-                ticks += number(11).unwrap_or_default() + number(12).unwrap_or_default();
-            }
+            let ticks = number(11).unwrap_or_default() + number(12).unwrap_or_default();
+            processes.push((u64::from(pid), number(1).unwrap_or_default(), ticks));
         }
+        let (mut tree, mut at) = (vec![u64::from(self.0.id())], 0);
+        while let Some(parent) = tree.get(at).copied() {
+            tree.extend(processes.iter().filter(|(_, of, _)| *of == parent).map(|(pid, ..)| *pid));
+            at += 1;
+        }
+        let ticks: u64 =
+            processes.iter().filter(|(pid, ..)| tree.contains(pid)).map(|(.., ticks)| ticks).sum();
         Ok(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
     }
 }
