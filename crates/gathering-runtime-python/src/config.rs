@@ -1,11 +1,12 @@
 //! The settings of the Python runtime.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use crate::confinement::Confinement;
+use gathering_sandbox::Prober;
 
 /// The settings of the Python runtime.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct PythonConfig {
     /// The interpreter, CPython 3.10 or newer; the first such one on `PATH` if absent.
     pub interpreter: Option<PathBuf>,
@@ -18,8 +19,8 @@ pub struct PythonConfig {
     /// Where plugins lie that agents made: they get packages by name and none that would have to be built, since that runs
     /// code of the package outside of every sandbox.
     pub agents: Option<PathBuf>,
-    /// How workers are confined.
-    pub confinement: Confinement,
+    /// Knows how workers are confined on this machine. By default they are not.
+    pub prober: Arc<Prober>,
     /// The most bytes of JSON that a call may give back.
     pub max_output: usize,
     /// The most bytes that a plugin's log takes before it is begun anew; the one before is kept.
@@ -34,7 +35,7 @@ impl Default for PythonConfig {
             offline: false,
             data_dir: PathBuf::from(".gathering"),
             agents: None,
-            confinement: Confinement::default(),
+            prober: Arc::default(),
             max_output: 8 << 20,
             max_log: 1 << 20,
         }

@@ -22,6 +22,5 @@ mod starter;
 mod worker;
 
 pub use config::PythonConfig;
-pub use confinement::{Confinement, Holds};
 pub use dynamic::{CodeProblem, ExamineError, Examined, ExaminedTool, ExampleCall, plugin_file};
 pub use runtime::{InterpreterInfo, PythonRuntime};

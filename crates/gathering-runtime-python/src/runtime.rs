@@ -13,11 +13,11 @@ use gathering_core::{
     BoxFuture, Grants, LoadError, LoadErrorKind, LoadRequest, Origin, Permissions, Plugin, PluginId,
     PluginManifest, PluginMetadata, PluginSecrets, PluginSource, Progress, Runtime,
 };
+use gathering_sandbox::Holds;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use crate::config::PythonConfig;
-use crate::confinement::{Holds, Prober};
 use crate::environment::{Environments, Requirements};
 use crate::interpreter::Interpreter;
 use crate::log::Logs;
@@ -42,7 +42,6 @@ pub struct PythonRuntime {
     environments: Environments,
     logs: Logs,
     described: AtomicU64,
-    prober: Prober,
 }
 
 /// The Python that runs workers.
@@ -65,7 +64,6 @@ impl PythonRuntime {
             environments: Environments::new(config.data_dir.join("env"), config.uv.clone(), config.offline),
             logs: Logs::new(config.data_dir.join("logs"), config.max_log),
             described: AtomicU64::new(0),
-            prober: Prober::new(config.confinement.clone()),
             config,
         }
     }
@@ -92,12 +90,21 @@ impl PythonRuntime {
 
     /// How workers are confined on this machine. The first who asks waits while it is tried.
     pub async fn holds(&self) -> &Holds {
-        self.prober.holds().await
+        let prober = &self.config.prober;
+        if prober.known().is_none() {
+            let prober = prober.clone();
+            let tried = tokio::task::spawn_blocking(move || {
+                prober.holds();
+            })
+            .await;
+            tried.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+        }
+        prober.holds()
     }
 
     /// The same, if it was tried already.
     pub fn known_to_hold(&self) -> Option<&Holds> {
-        self.prober.known()
+        self.config.prober.known()
     }
 
     /// The last lines that a plugin printed, at most `bytes` of them; empty if it never printed anything.
@@ -160,7 +167,7 @@ impl PythonRuntime {
             config: wanted.config,
             grants: wanted.grants,
             data_dir: self.config.data_dir.clone(),
-            holds: self.prober.holds().await.clone(),
+            holds: self.holds().await.clone(),
             secrets: wanted.secrets,
             max_output: self.config.max_output,
             limit: wanted.deadline.saturating_duration_since(Instant::now()),

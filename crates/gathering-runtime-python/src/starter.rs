@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gathering_core::{Grants, LoadError, LoadErrorKind, PluginManifest, PluginMetadata, PluginSecrets, Tier};
-use gathering_sandbox::Policy;
+use gathering_sandbox::{Holds, Policy};
 use serde_json::{Map, Value, json};
 
-use crate::confinement::{self, Holds, refused};
+use crate::confinement::{self, refused};
 use crate::interpreter::Interpreter;
 use crate::log::PluginLog;
 use crate::manifest;

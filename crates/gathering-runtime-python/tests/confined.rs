@@ -5,9 +5,10 @@ mod support;
 use std::fs;
 use std::net::TcpListener;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use gathering_runtime_python::{Confinement, Holds};
+use gathering_sandbox::{Confinement, Holds, Prober};
 use serde_json::json;
 use support::PythonHost;
 
@@ -88,7 +89,7 @@ async fn confined() -> Option<PythonHost> {
         return None;
     };
     let host = PythonHost::with(|config| {
-        config.confinement = Confinement::Sandbox { launcher, or_unconfined: false };
+        config.prober = Arc::new(Prober::new(Confinement::Sandbox { launcher, or_unconfined: false }));
     });
     if let Holds::Nothing(report) = host.runtime.holds().await {
         println!("NOT RUN: no confinement holds here: {report}");

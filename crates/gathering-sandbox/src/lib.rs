@@ -11,6 +11,7 @@
 
 mod child;
 mod error;
+mod holds;
 mod launcher;
 mod policy;
 mod probe;
@@ -22,6 +23,7 @@ mod wire;
 
 pub use child::{Child, Ended, Exit};
 pub use error::{Failure, SetupError, Step};
+pub use holds::{Confinement, Holds, Prober};
 pub use launcher::launcher_main;
 pub use policy::{Limits, Network, Policy, Tier, ToolUser};
 pub use probe::{Attack, Check, Report, TierReport, probe};

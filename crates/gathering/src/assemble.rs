@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use gathering_core::{PluginId, PluginSource, PluginStatus};
 use gathering_host::{Dependencies, Host, Limits, Restored};
 use gathering_plugins::{Builtin, NativeRuntime, OwnPlaces};
-use gathering_runtime_python::{Confinement, PythonConfig, PythonRuntime};
+use gathering_runtime_python::{PythonConfig, PythonRuntime};
+use gathering_sandbox::{Confinement, Prober};
 use gathering_store::SqliteStore;
 
 use crate::config::Config;
@@ -78,7 +79,7 @@ impl GatheRing {
         let store = Arc::new(SqliteStore::open(data_dir.state())?);
         let own = own_places(&config, &data_dir);
         let native = Arc::new(NativeRuntime::new(gathering_plugins::all(&own).into_iter().chain(plugins)));
-        let python = Arc::new(python_runtime(&config, &data_dir));
+        let python = Arc::new(python_runtime(&config, &data_dir, prober(&config)));
         let mut builder = Host::builder()
             .runtime(native.clone())
             .runtime(python.clone())
@@ -197,18 +198,23 @@ impl Drop for Inner {
     }
 }
 
+/// Knows how what runs is confined on this machine, as far as `config` lets it. Making it tries nothing.
+pub fn prober(config: &Config) -> Arc<Prober> {
+    Arc::new(Prober::new(Confinement::Sandbox {
+        launcher: config.sandbox.launcher.clone().unwrap_or_else(launcher),
+        or_unconfined: config.sandbox.allow_unconfined,
+    }))
+}
+
 /// What runs Python plugins as `config` says, without anything around it. Making it starts nothing.
-pub fn python_runtime(config: &Config, data_dir: &DataDir) -> PythonRuntime {
+pub fn python_runtime(config: &Config, data_dir: &DataDir, prober: Arc<Prober>) -> PythonRuntime {
     PythonRuntime::new(PythonConfig {
         interpreter: config.python.interpreter.clone(),
         uv: config.python.uv.clone(),
         offline: config.python.offline,
         data_dir: data_dir.path().to_owned(),
         agents: Some(data_dir.dynamic()),
-        confinement: Confinement::Sandbox {
-            launcher: config.sandbox.launcher.clone().unwrap_or_else(launcher),
-            or_unconfined: config.sandbox.allow_unconfined,
-        },
+        prober,
         max_output: config.limits.max_output,
         max_log: config.python.max_log,
     })

@@ -11,7 +11,7 @@ mod error;
 mod secrets;
 mod watch;
 
-pub use assemble::{GatheRing, python_runtime};
+pub use assemble::{GatheRing, prober, python_runtime};
 pub use config::Config;
 pub use data_dir::{DataDir, Lock, ServerInfo};
 pub use dynamic::DynamicPlugins;
@@ -19,7 +19,7 @@ pub use error::StartError;
 pub use gathering_core::*;
 pub use gathering_host::*;
 pub use gathering_plugins::{Builtin, Cancel, Failure, NativePlugin};
-pub use gathering_runtime_python::Holds;
 pub use gathering_runtime_python::{InterpreterInfo, PythonRuntime};
+pub use gathering_sandbox::{Holds, Prober};
 pub use gathering_store::OpenError;
 pub use secrets::{SecretPlace, SecretsFile};

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use clap::Args;
-use gathering::{Config, DataDir, Holds, StartError, VERSION, python_runtime};
+use gathering::{Config, DataDir, Holds, StartError, VERSION, prober, python_runtime};
 use serde_json::{Value, json};
 
 use crate::cli::{Global, Show};
@@ -158,7 +158,7 @@ fn check_plugins(plugins: &[Value], findings: &mut Findings) {
 }
 
 async fn check_python(config: &Config, data_dir: &DataDir, findings: &mut Findings) {
-    let python = python_runtime(config, data_dir);
+    let python = python_runtime(config, data_dir, prober(config));
     match python.interpreter().await {
         Ok(found) => findings.ok("python", format!("{} ({})", found.version, found.program.display())),
         Err(error) => {

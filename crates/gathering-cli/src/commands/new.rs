@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use gathering::{DataDir, PluginId, StartError, python_runtime};
+use gathering::{DataDir, PluginId, StartError, prober, python_runtime};
 use serde_json::json;
 
 use crate::cli::{Global, Show};
@@ -60,7 +60,7 @@ impl NewPlugin {
         let tests = folder.join("tests").join(format!("test_{stem}.py"));
         write_new(&plugin, &fill(PLUGIN, &id, &stem))?;
         write_new(&tests, &fill(TESTS, &id, &stem))?;
-        let sdk = python_runtime(&config, &data_dir).sdk().map_err(|error| {
+        let sdk = python_runtime(&config, &data_dir, prober(&config)).sdk().map_err(|error| {
             CliError::new(
                 Exit::Failed,
                 "sdk",
