@@ -63,7 +63,8 @@ pub(crate) fn policy(
     read.extend(there(&grants.read));
     let mut write = there(&grants.write);
     write.push(home.to_owned());
-    let mut policy = Policy { read, write, cwd: home.to_owned(), ..Policy::default() };
+    let scratch = Some(home.to_owned());
+    let mut policy = Policy { read, write, scratch, cwd: home.to_owned(), ..Policy::default() };
     policy.env.insert("HOME".into(), home.display().to_string());
     let limits = grants.limits.or(&ResourceLimits::DEFAULT);
     policy.tmp_bytes = limits.tmp_size.unwrap_or(policy.tmp_bytes);
@@ -74,6 +75,7 @@ pub(crate) fn policy(
         processes: limits.processes.unwrap_or(1024),
         open_files: 1024,
         file_bytes: limits.file_size.unwrap_or(u64::from(u32::MAX)),
+        disk_bytes: limits.disk.unwrap_or(u64::MAX),
     };
     policy
 }

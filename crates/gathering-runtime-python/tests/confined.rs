@@ -49,6 +49,13 @@ def tool_children(self):
     children = [subprocess.Popen([sys.executable, "-I", "-S", "-c", code]) for _ in range(8)]
     children[0].wait()
 
+def tool_hoard(self):
+    for number in range(20):
+        with open(os.path.join(os.environ["HOME"], f"hoard{number}"), "wb") as f:
+            os.posix_fallocate(f.fileno(), 0, 64 << 20)
+    while True:
+        pass
+
 def tool_daemon(self, marker):
     if os.fork() == 0:
         os.setsid()
@@ -182,6 +189,15 @@ async fn memory_is_held_for_one_process_and_for_all_of_them() {
     assert!(one.to_string().contains("MemoryError") || one.code() == "worker_exited", "{one}");
     assert!(many.to_string().contains("it used more memory than it may"), "{many}");
     assert_eq!(host.call("scratch", json!({"text": "c"})).await, Ok(json!("c")), "the next call works");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn disk_is_held_for_all_files_together() {
+    let Some(host) = confined().await else { return };
+
+    let error = host.call("hoard", json!({})).await.expect_err("a limit");
+
+    assert!(error.to_string().contains("see its limit `disk`"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

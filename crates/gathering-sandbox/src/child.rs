@@ -11,9 +11,10 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
-use crate::Limits;
+use crate::disk::Disk;
 use crate::protect::Shields;
 use crate::wire::{self, Applied, Outcome, Reply};
+use crate::{Limits, Policy};
 
 /// A confined program that runs. Dropping it ends its whole tree.
 ///
@@ -32,6 +33,7 @@ pub struct Child {
     applied: Option<Applied>,
     limits: Limits,
     state: Mutex<State>,
+    disk: Mutex<Disk>,
     /// Lowered, when nothing of the tree is left, by dropping them.
     _shields: Shields,
 }
@@ -77,6 +79,8 @@ pub enum Ended {
     MemoryLimit,
     /// Its tree had too many processes.
     ProcessLimit,
+    /// Its tree put too much on disk.
+    DiskLimit,
     /// The launcher that watched over it was lost.
     LauncherLost,
 }
@@ -91,7 +95,7 @@ impl Child {
         pidfd: OwnedFd,
         socket: UnixStream,
         (stdin, stdout, stderr): (Option<OwnedFd>, Option<OwnedFd>, Option<OwnedFd>),
-        limits: &Limits,
+        policy: &Policy,
         shields: Shields,
     ) -> Self {
         Self {
@@ -102,13 +106,17 @@ impl Child {
             pidfd,
             socket,
             applied: None,
-            limits: limits.clone(),
+            limits: policy.limits.clone(),
             state: Mutex::new(State { launcher, reason: None, exit: None }),
+            disk: Mutex::new(Disk::watch(policy)),
             _shields: shields,
         }
     }
 
     pub(crate) fn started(&mut self, applied: Applied) {
+        if let Some(folder) = &applied.private {
+            self.disk().add_own(folder);
+        }
         self.applied = Some(applied);
     }
 
@@ -211,6 +219,10 @@ impl Child {
             _ => Ended::Exited,
         };
         Exit { ended, code, signal, cpu, leftover }
+    }
+
+    pub(crate) fn disk(&self) -> MutexGuard<'_, Disk> {
+        self.disk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -10,6 +10,7 @@
 #![cfg(target_os = "linux")]
 
 mod child;
+mod disk;
 mod error;
 mod holds;
 mod launcher;

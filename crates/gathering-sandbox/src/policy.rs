@@ -36,6 +36,9 @@ pub struct Policy {
     pub read: Vec<PathBuf>,
     /// Folders that can be written as well.
     pub write: Vec<PathBuf>,
+    /// A folder among `write` that the program has for itself: all that is in it counts as its own on disk, whoever left
+    /// it there, and not only what it changes.
+    pub scratch: Option<PathBuf>,
     /// Paths inside `write` that cannot be written. One that does not exist cannot be made.
     pub protected: Vec<PathBuf>,
     /// The size of the private `/tmp`, in bytes.
@@ -68,7 +71,8 @@ pub enum Network {
     Proxy(PathBuf),
 }
 
-/// What a program may spend. All but `memory` and `processes` are the kernel's and hold for each process by itself.
+/// What a program may spend. All but `memory_bytes`, `processes` and `disk_bytes` are the kernel's and hold for each process
+/// by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
@@ -82,6 +86,9 @@ pub struct Limits {
     pub open_files: u64,
     /// Bytes of one file.
     pub file_bytes: u64,
+    /// Bytes on disk of all files that the tree makes or changes: [`watch`](crate::watch) holds it to that. Each counts
+    /// with all that it takes, and for 4096 bytes at least.
+    pub disk_bytes: u64,
 }
 
 /// The user and group that tools run as when the server is root.
@@ -105,6 +112,7 @@ impl Default for Policy {
         Self {
             read: Vec::new(),
             write: Vec::new(),
+            scratch: None,
             protected: Vec::new(),
             tmp_bytes: 64 << 20,
             shm_bytes: 16 << 20,
@@ -125,6 +133,7 @@ impl Default for Limits {
             processes: 64,
             open_files: 256,
             file_bytes: 64 << 20,
+            disk_bytes: 512 << 20,
         }
     }
 }
@@ -166,6 +175,14 @@ impl Policy {
                     "protected `{path}` lies in no writable folder: leave it out"
                 )));
             }
+        }
+        if let Some(scratch) = &self.scratch
+            && !self.write.contains(scratch)
+        {
+            let scratch = scratch.display();
+            return Err(SetupError::Policy(format!(
+                "the scratch folder `{scratch}` is not among the writable ones"
+            )));
         }
         if self.user.uid == 0 || self.user.gid == 0 {
             return Err(SetupError::Policy(

@@ -99,7 +99,7 @@ pub fn spawn(launcher: &Path, tier: Tier, policy: &Policy, job: Job) -> Result<C
         program: job.program,
         args: job.args,
     };
-    let child = Child::new(process, pidfd, socket, (pipe, outputs.0, outputs.1), &policy.limits, shields);
+    let child = Child::new(process, pidfd, socket, (pipe, outputs.0, outputs.1), policy, shields);
     let descriptors: Vec<_> = std::iter::once(&stdin).chain(&job.channels).map(AsFd::as_fd).collect();
     begin(child, &launch, &descriptors)
 }

@@ -18,6 +18,8 @@ pub struct Usage {
     pub processes: u64,
     /// Processor time of all that live and of what they have waited for.
     pub cpu: Duration,
+    /// Bytes that it has on disk at most. It is known better only where that may be over a budget.
+    pub disk: u64,
 }
 
 /// What a whole tree may use.
@@ -29,6 +31,8 @@ pub struct Budget {
     pub processes: u64,
     /// Processor time.
     pub cpu: Duration,
+    /// Bytes on disk.
+    pub disk: u64,
 }
 
 impl From<&Limits> for Budget {
@@ -36,18 +40,20 @@ impl From<&Limits> for Budget {
     fn from(limits: &Limits) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, |number| number.get() as u64);
         let cpu = Duration::from_secs(limits.cpu_seconds.saturating_mul(processors).saturating_add(1));
-        Self { memory: limits.memory_bytes, processes: limits.processes, cpu }
+        let Limits { memory_bytes: memory, processes, disk_bytes: disk, .. } = *limits;
+        Self { memory, processes, cpu, disk }
     }
 }
 
 impl Child {
     /// What its tree uses now. Takes some microseconds for each process of the machine.
     pub fn usage(&self) -> io::Result<Usage> {
-        self.measure(u64::MAX)
+        self.measure(u64::MAX, u64::MAX)
     }
 
-    /// Measures exactly only if a first sum, which counts shared memory more than once, is over `budget`.
-    fn measure(&self, budget: u64) -> io::Result<Usage> {
+    /// Measures exactly only if a first sum, which counts shared memory more than once, is over `budget`; so for what is
+    /// on disk.
+    fn measure(&self, budget: u64, on_disk: u64) -> io::Result<Usage> {
         let tree = self.tree()?;
         let rough: u64 = tree.iter().map(Process::private_memory).sum();
         let memory = if rough <= budget {
@@ -61,6 +67,7 @@ impl Child {
             memory,
             processes: tree.iter().map(Process::threads).sum(),
             cpu: tree.iter().map(Process::cpu).sum(),
+            disk: self.disk().look(&tree, on_disk),
         })
     }
 
@@ -75,15 +82,18 @@ impl Child {
 
     /// Ends it if its tree uses more than `budget`; to be called every 100 to 250 ms by whoever owns it.
     ///
-    /// A tree can grow between two calls by what it can fill in that time.
+    /// A tree can grow between two calls by what it can fill in that time, and on disk also while the folders that it may
+    /// write are walked: a second for some hundred thousand files.
     pub fn hold_to(&self, budget: &Budget) -> io::Result<Usage> {
-        let usage = self.measure(budget.memory)?;
+        let usage = self.measure(budget.memory, budget.disk)?;
         if usage.memory > budget.memory {
             self.end(Ended::MemoryLimit)?;
         } else if usage.processes > budget.processes {
             self.end(Ended::ProcessLimit)?;
         } else if usage.cpu > budget.cpu {
             self.end(Ended::CpuLimit)?;
+        } else if usage.disk > budget.disk {
+            self.end(Ended::DiskLimit)?;
         }
         Ok(usage)
     }

@@ -64,6 +64,8 @@ pub struct Applied {
     pub gaps: Vec<Gap>,
     /// Folders that were to be writable and can only be read.
     pub read_only: Vec<PathBuf>,
+    /// The private folder that stands for `/tmp`, where the tier has no `/tmp` of its own.
+    pub private: Option<PathBuf>,
 }
 
 /// Something that a confinement does not keep from a program.

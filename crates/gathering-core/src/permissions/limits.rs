@@ -23,10 +23,13 @@ pub struct ResourceLimits {
     /// What it may keep in its temporary folder, in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tmp_size: Option<u64>,
+    /// What all files that it makes or changes may take on disk together, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disk: Option<u64>,
 }
 
 /// The limits by name, and whether each is a size in bytes.
-type Named<T> = [(&'static str, bool, T); 5];
+type Named<T> = [(&'static str, bool, T); 6];
 
 impl ResourceLimits {
     /// What holds for a plugin that asks for nothing else.
@@ -36,6 +39,7 @@ impl ResourceLimits {
         processes: Some(64),
         file_size: Some(256 << 20),
         tmp_size: Some(256 << 20),
+        disk: Some(1 << 30),
     };
 
     /// Whether nothing is said.
@@ -82,6 +86,7 @@ impl ResourceLimits {
             processes: pick(self.processes, other.processes),
             file_size: pick(self.file_size, other.file_size),
             tmp_size: pick(self.tmp_size, other.tmp_size),
+            disk: pick(self.disk, other.disk),
         }
     }
 
@@ -92,6 +97,7 @@ impl ResourceLimits {
             ("processes", false, self.processes),
             ("file_size", true, self.file_size),
             ("tmp_size", true, self.tmp_size),
+            ("disk", true, self.disk),
         ]
     }
 }
@@ -105,6 +111,7 @@ pub(super) struct Written {
     pub(super) processes: Option<Amount>,
     pub(super) file_size: Option<Amount>,
     pub(super) tmp_size: Option<Amount>,
+    pub(super) disk: Option<Amount>,
 }
 
 /// A number, or a text such as `512MiB`.
@@ -125,6 +132,7 @@ impl TryFrom<Written> for ResourceLimits {
             processes: amount("processes", false, written.processes)?,
             file_size: amount("file_size", true, written.file_size)?,
             tmp_size: amount("tmp_size", true, written.tmp_size)?,
+            disk: amount("disk", true, written.disk)?,
         })
     }
 }

@@ -148,7 +148,8 @@ fn a_grant_is_the_part_that_is_both_asked_for_and_allowed() {
         json!({
             "origin": "installed", "read": ["/data", "/plugins/p"], "write": ["/out"],
             "network": ["api.example.com:443"], "environment": ["HOME"], "secrets": [], "commands": ["git"],
-            "limits": {"memory": 2_147_483_648_u64, "processes": 4, "file_size": 268_435_456, "tmp_size": 268_435_456},
+            "limits": {"memory": 2_147_483_648_u64, "processes": 4, "file_size": 268_435_456, "tmp_size": 268_435_456,
+                       "disk": 1_073_741_824},
         })
     );
     assert!(grants.permits(Access::Read(Path::new("/out/x"))));

@@ -27,6 +27,7 @@ impl Permissions {
                 "processes" => written.limits.processes = amount,
                 "file_size" => written.limits.file_size = amount,
                 "tmp_size" => written.limits.tmp_size = amount,
+                "disk" => written.limits.disk = amount,
                 _ => return Err(refuse()),
             }
             permissions = permissions.union(&written.try_into()?);

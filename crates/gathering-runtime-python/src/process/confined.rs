@@ -114,6 +114,10 @@ fn describe(exit: &Exit) -> String {
         (Reason::FileSizeLimit, ..) => "a file it wrote grew beyond its limit".into(),
         (Reason::MemoryLimit, ..) => "it used more memory than it may".into(),
         (Reason::ProcessLimit, ..) => "it started more processes than it may".into(),
+        (Reason::DiskLimit, ..) => {
+            "its files took more disk than they may: see its limit `disk`, and empty its scratch folder"
+                .into()
+        }
         (Reason::LauncherLost, ..) => "its launcher was lost".into(),
         (_, Some(code), _) => format!("exit code {code}"),
         (_, None, Some(number)) => match signal_name(number) {

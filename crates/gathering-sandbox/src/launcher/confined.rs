@@ -56,6 +56,7 @@ pub(super) fn run(socket: &UnixStream, launch: Launch, inherits: Inherits) -> Re
         uid: tools.uid,
         gaps: gaps(version, &policy, &read_only),
         read_only,
+        private: Some(scratch.path().to_owned()),
     };
     // Its places are opened as the user who we are now, who may see more than the tool's.
     let rules = Some(rules(version, &policy, scratch.path())?);
@@ -193,7 +194,6 @@ fn gaps(version: u32, policy: &Policy, read_only: &[PathBuf]) -> Vec<Gap> {
         "it can see names, sizes and times of other files, and change modes and times of its user's".into(),
         isolated,
     );
-    gap("it can fill the disk with many files in the folders that it may write".into(), isolated);
     if !policy.protected.is_empty() {
         gap("protected paths inside writable folders can be written".into(), isolated);
     }

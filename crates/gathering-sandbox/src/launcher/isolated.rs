@@ -112,7 +112,7 @@ impl Init {
             Network::None => Sockets::Unix,
             Network::Proxy(_) => Sockets::Internet,
         };
-        let applied = Applied { tier, landlock: version, uid: tools.uid, gaps, read_only };
+        let applied = Applied { tier, landlock: version, uid: tools.uid, gaps, read_only, private: None };
         // A user namespace of its own counts its own processes; init is one of them, and so is the launcher.
         let others = 2;
         let stage =

@@ -94,7 +94,14 @@ pub(crate) fn has(tier: Tier) -> bool {
 
 /// Limits that keep an attack from being felt by the machine.
 pub(crate) fn limits() -> Limits {
-    Limits { cpu_seconds: 10, memory_bytes: 256 << 20, processes: 40, open_files: 64, file_bytes: 8 << 20 }
+    Limits {
+        cpu_seconds: 10,
+        memory_bytes: 256 << 20,
+        processes: 40,
+        open_files: 64,
+        file_bytes: 8 << 20,
+        disk_bytes: 64 << 20,
+    }
 }
 
 pub(crate) fn policy() -> Policy {

@@ -59,6 +59,9 @@ shapes! {
         /// What it may keep in its temporary folder, in bytes.
         #[schema(required = false)]
         tmp_size: u64,
+        /// What all files that it makes or changes may take on disk together, in bytes.
+        #[schema(required = false)]
+        disk: u64,
     }
 
     /// What a plugin may really touch: what it asks for and is allowed, and what it gets without asking.

@@ -20,7 +20,7 @@ Permissions:
   network=HOST             api.example.com, *.example.com:443, 127.0.0.1:8080; * is every public host
   env=NAME secret=NAME     variables of the server, and secrets (see `gathering secrets`)
   command=NAME             programs
-  memory=SIZE cpu_seconds=N processes=N file_size=SIZE tmp_size=SIZE, with sizes such as 512MiB
+  memory=SIZE cpu_seconds=N processes=N file_size=SIZE tmp_size=SIZE disk=SIZE, with sizes such as 512MiB
 
 A plugin may touch what it asks for and is allowed. `gathering plugins permissions ID` shows both.";
 
