@@ -9,19 +9,7 @@ use crate::interpreter::Interpreter;
 
 /// The refusal to run anything where nothing holds.
 pub(crate) fn refused(report: &Report) -> LoadError {
-    let causes: Vec<_> = report
-        .tiers
-        .iter()
-        .map(|tier| match &tier.failure {
-            Some(failure) => format!("{}: {failure}", tier.tier),
-            None => format!("{}: an attack from inside succeeded", tier.tier),
-        })
-        .collect();
-    let message = format!(
-        "no confinement holds on this machine, so its code is not run ({}); `gathering doctor` says more, and \
-         `sandbox.allow_unconfined = true` runs code with all the rights of this user",
-        causes.join("; ")
-    );
+    let message = format!("its code is not run: {}", report.refusal());
     LoadError::new(LoadErrorKind::SandboxSetupFailed, message)
 }
 

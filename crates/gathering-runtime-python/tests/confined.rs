@@ -96,7 +96,8 @@ async fn confined() -> Option<PythonHost> {
         return None;
     };
     let host = PythonHost::with(|config| {
-        config.prober = Arc::new(Prober::new(Confinement::Sandbox { launcher, or_unconfined: false }));
+        config.prober =
+            Arc::new(Prober::new(Confinement::Sandbox { launcher, tier: None, or_unconfined: false }));
     });
     if let Holds::Nothing(report) = host.runtime.holds().await {
         println!("NOT RUN: no confinement holds here: {report}");

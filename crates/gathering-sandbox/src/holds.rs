@@ -8,10 +8,13 @@ use crate::{Report, Tier, ToolUser, probe};
 /// How what runs is to be confined.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Confinement {
-    /// In the strongest tier of the sandbox that holds on this machine. If none does, nothing is run.
+    /// In the strongest tier of the sandbox that holds on this machine, or the one that is named. If it does not hold,
+    /// nothing is run.
     Sandbox {
         /// A program that calls [`launcher_main`](crate::launcher_main) when its first argument is `__sandbox`.
         launcher: PathBuf,
+        /// The one tier to be used. It is never exchanged for another, nor for none.
+        tier: Option<Tier>,
         /// Whether code runs with all the rights of this user if no tier holds.
         or_unconfined: bool,
     },
@@ -105,13 +108,13 @@ impl Prober {
     }
 
     fn try_it(&self) -> Holds {
-        let Confinement::Sandbox { launcher, or_unconfined } = &self.confinement else {
+        let Confinement::Sandbox { launcher, tier, or_unconfined } = &self.confinement else {
             return Holds::Unconfined(None);
         };
-        let report = probe(launcher, ToolUser::default());
+        let report = probe(launcher, ToolUser::default(), *tier);
         match report.best {
             Some(tier) => Holds::Sandbox { launcher: launcher.clone(), tier, report },
-            None if *or_unconfined => Holds::Unconfined(Some(report)),
+            None if *or_unconfined && tier.is_none() => Holds::Unconfined(Some(report)),
             None => Holds::Nothing(report),
         }
     }

@@ -68,19 +68,24 @@ pub struct Check {
 pub struct Report {
     /// The strongest tier that holds; running code is to be refused if there is none.
     pub best: Option<Tier>,
-    /// All tiers, strongest first.
+    /// The only tier that was to be used, if one was named.
+    pub named: Option<Tier>,
+    /// All tiers that were tried, strongest first.
     pub tiers: Vec<TierReport>,
 }
 
 /// How long the attacks of one tier may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Attacks this machine from inside each tier, and says which holds. Takes some tens of milliseconds.
+/// Attacks this machine from inside each tier, or the one that is `named`, and says which holds. Takes some tens of
+/// milliseconds.
 ///
 /// `user` is who tools run as if the server is root.
-pub fn probe(launcher: &Path, user: ToolUser) -> Report {
-    let tiers: Vec<_> = [Tier::Isolated, Tier::Confined].map(|tier| probe_tier(launcher, user, tier)).into();
-    Report { best: tiers.iter().find(|tier| tier.holds).map(|tier| tier.tier), tiers }
+pub fn probe(launcher: &Path, user: ToolUser, named: Option<Tier>) -> Report {
+    let tried =
+        [Tier::Isolated, Tier::Confined].into_iter().filter(|tier| named.is_none_or(|named| named == *tier));
+    let tiers: Vec<_> = tried.map(|tier| probe_tier(launcher, user, tier)).collect();
+    Report { best: tiers.iter().find(|tier| tier.holds).map(|tier| tier.tier), named, tiers }
 }
 
 fn probe_tier(launcher: &Path, user: ToolUser, tier: Tier) -> TierReport {
@@ -125,6 +130,31 @@ fn try_tier(launcher: &Path, user: ToolUser, tier: Tier) -> Result<(Applied, Vec
         target.correct(check).map_err(unable)?;
     }
     Ok((applied, checks))
+}
+
+impl Report {
+    /// Why nothing is run where no tier holds, or not the named one, and what would help.
+    pub fn refusal(&self) -> String {
+        let causes: Vec<_> = self
+            .tiers
+            .iter()
+            .map(|tier| match &tier.failure {
+                Some(failure) => format!("{}: {failure}", tier.tier),
+                None => format!("{}: an attack from inside succeeded", tier.tier),
+            })
+            .collect();
+        let causes = causes.join("; ");
+        match self.named {
+            Some(named) => format!(
+                "the tier `{named}`, which `sandbox.tier` names, does not hold on this machine ({causes}); \
+                 `gathering doctor` says more, and without that setting the strongest that holds is taken"
+            ),
+            None => format!(
+                "no confinement holds on this machine ({causes}); `gathering doctor` says more, and \
+                 `sandbox.allow_unconfined = true` runs code with all the rights of this user"
+            ),
+        }
+    }
 }
 
 impl From<crate::SetupError> for Failure {

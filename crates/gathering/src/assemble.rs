@@ -202,6 +202,7 @@ impl Drop for Inner {
 pub fn prober(config: &Config) -> Arc<Prober> {
     Arc::new(Prober::new(Confinement::Sandbox {
         launcher: config.sandbox.launcher.clone().unwrap_or_else(launcher),
+        tier: config.sandbox.tier,
         or_unconfined: config.sandbox.allow_unconfined,
     }))
 }

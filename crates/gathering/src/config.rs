@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use gathering_core::Permissions;
 use gathering_host::Limits;
+use gathering_sandbox::Tier;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -93,6 +94,9 @@ pub struct SandboxConfig {
     /// The program `gathering`, which applies the confinement. Default: this program if it is that, else the one beside
     /// it.
     pub launcher: Option<PathBuf>,
+    /// The one tier in which code runs, `isolated` or `confined`; where it does not hold, nothing is run. Default: the
+    /// strongest that holds.
+    pub tier: Option<Tier>,
     /// Where no confinement holds, code runs with all the rights of this user instead of not at all. Default: false.
     pub allow_unconfined: bool,
 }

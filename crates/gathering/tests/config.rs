@@ -147,7 +147,8 @@ fn the_file_of_the_user_is_found_where_xdg_says() {
 fn paths_of_a_file_are_relative_to_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("gathering.toml");
-    let text = "data_dir = 'data'\n[plugins]\ndirectories = ['mine', '/theirs', '~/home']\n[python]\ninterpreter = 'python3'";
+    let text = "data_dir = 'data'\n[plugins]\ndirectories = ['mine', '/theirs', '~/home']\n[python]\ninterpreter = 'python3'\n\
+                [sandbox]\nlauncher = 'bin/gathering'";
     std::fs::write(&file, text).unwrap();
 
     let config = sources(&file, &[("HOME", "/h")]).read().expect("it is fine").config;
@@ -155,6 +156,7 @@ fn paths_of_a_file_are_relative_to_it() {
     assert_eq!(config.data_dir, Some(folder.path().join("data")));
     assert_eq!(config.plugins.directories, [folder.path().join("mine"), "/theirs".into(), "/h/home".into()]);
     assert_eq!(config.python.interpreter, Some("python3".into()), "a bare name is looked for on PATH");
+    assert_eq!(config.sandbox.launcher, Some(folder.path().join("bin/gathering")));
 }
 
 #[test]
@@ -165,6 +167,7 @@ fn variables_that_only_look_like_ours_are_warned_of() {
         ("GATHERING_LOG", "debug"),
         ("GATHERING_SECRET_API_KEY", "sk-0123"),
         ("GATHERING_PLUGINS__CONFIG__CORE__BASE_PATH", "/tmp"),
+        ("GATHERING_SANDBOX__TIER", "confined"),
     ];
 
     let read = read("", &variables).expect("none of them is wrong");
@@ -177,4 +180,5 @@ fn variables_that_only_look_like_ours_are_warned_of() {
         ]
     );
     assert_eq!(read.config.plugins.config["core"]["base_path"], "/tmp");
+    assert_eq!(read.config.sandbox.tier.map(|tier| tier.to_string()), Some("confined".into()));
 }

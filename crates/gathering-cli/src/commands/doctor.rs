@@ -193,12 +193,21 @@ fn check_confinement(holds: &Holds, findings: &mut Findings) {
             "unconfined, by `sandbox.allow_unconfined`: code runs with all the rights of this user",
             "load only plugins that you trust",
         ),
-        Holds::Nothing(_) => findings.add(
-            "confinement",
-            "problem",
-            "none holds on this machine, so code of plugins is not run",
-            "mend what is named below, or set `sandbox.allow_unconfined = true`",
-        ),
+        Holds::Nothing(report) => {
+            let (what, remedy) = match report.named {
+                Some(named) => (
+                    format!(
+                        "the tier `{named}`, which `sandbox.tier` names, does not hold, so code of plugins is not run"
+                    ),
+                    "mend what is named below, or take the setting `sandbox.tier` out",
+                ),
+                None => (
+                    "none holds on this machine, so code of plugins is not run".to_owned(),
+                    "mend what is named below, or set `sandbox.allow_unconfined = true`",
+                ),
+            };
+            findings.add("confinement", "problem", what, remedy);
+        }
     }
     for (what, remedy) in holds.missing() {
         findings.add("confinement", "warning", what, &remedy);

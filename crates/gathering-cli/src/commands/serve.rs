@@ -255,7 +255,7 @@ fn log_confinement(holds: &Holds) {
     match holds {
         Holds::Sandbox { .. } => tracing::info!("code of plugins runs {}", holds.word()),
         Holds::Unconfined(_) => tracing::warn!("code of plugins runs with all the rights of this user"),
-        Holds::Nothing(_) => tracing::warn!("no confinement holds here, so code of plugins is not run"),
+        Holds::Nothing(report) => tracing::warn!("code of plugins is not run: {}", report.refusal()),
     }
     for (what, remedy) in holds.missing() {
         tracing::warn!("{what}: {remedy}");

@@ -1,12 +1,12 @@
 //! The probe says what holds.
 
-use gathering_sandbox::{Report, Tier, ToolUser, probe};
+use gathering_sandbox::{Confinement, Holds, Prober, Report, Tier, ToolUser, probe};
 
 use crate::harness::*;
 
 #[test]
 fn every_attack_of_the_probe_is_stopped_in_each_tier_that_there_is() {
-    let report = probe(launcher(), ToolUser::default());
+    let report = probe(launcher(), ToolUser::default(), None);
     println!("{report}");
 
     for found in &report.tiers {
@@ -18,8 +18,27 @@ fn every_attack_of_the_probe_is_stopped_in_each_tier_that_there_is() {
 }
 
 #[test]
+fn a_tier_that_is_named_is_tried_alone_and_never_exchanged_for_another() {
+    let nowhere = std::path::PathBuf::from("/nowhere/gathering");
+    for tier in available() {
+        let prober = Prober::new(confinement(launcher().to_owned(), tier));
+        let stuck = Prober::new(confinement(nowhere.clone(), tier));
+
+        assert_eq!(prober.holds().word(), tier.to_string());
+        assert_eq!(prober.holds().report().unwrap().tiers.len(), 1);
+        let Holds::Nothing(report) = stuck.holds() else { panic!("{tier}: {:?}", stuck.holds()) };
+        let refusal = report.refusal();
+        assert!(refusal.starts_with(&format!("the tier `{tier}`, which `sandbox.tier` names")), "{refusal}");
+    }
+}
+
+fn confinement(launcher: std::path::PathBuf, tier: Tier) -> Confinement {
+    Confinement::Sandbox { launcher, tier: Some(tier), or_unconfined: true }
+}
+
+#[test]
 fn a_report_survives_being_written_down() {
-    let report = probe(launcher(), ToolUser::default());
+    let report = probe(launcher(), ToolUser::default(), None);
 
     let text = serde_json::to_string(&report).unwrap();
 
@@ -28,7 +47,7 @@ fn a_report_survives_being_written_down() {
 
 #[test]
 fn a_probe_leaves_nothing_behind() {
-    probe(launcher(), ToolUser::default());
+    probe(launcher(), ToolUser::default(), None);
 
     let left = std::fs::read_dir(std::env::temp_dir())
         .unwrap()
