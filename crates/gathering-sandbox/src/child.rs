@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::net::TcpListener;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -27,6 +28,8 @@ pub struct Child {
     pub stdout: Option<File>,
     /// Its standard error, if that was to be a pipe.
     pub stderr: Option<File>,
+    /// Where it looks for a proxy, if the policy grants it one: whoever accepts here is the proxy.
+    pub proxy: Option<TcpListener>,
     pid: Pid,
     pidfd: OwnedFd,
     socket: UnixStream,
@@ -102,6 +105,7 @@ impl Child {
             stdin: stdin.map(File::from),
             stdout: stdout.map(File::from),
             stderr: stderr.map(File::from),
+            proxy: None,
             pid: Pid::from_child(&launcher),
             pidfd,
             socket,
@@ -113,11 +117,12 @@ impl Child {
         }
     }
 
-    pub(crate) fn started(&mut self, applied: Applied) {
+    pub(crate) fn started(&mut self, applied: Applied, proxy: Option<OwnedFd>) {
         if let Some(folder) = &applied.private {
             self.disk().add_own(folder);
         }
         self.applied = Some(applied);
+        self.proxy = proxy.map(TcpListener::from);
     }
 
     pub(crate) fn socket(&self) -> &UnixStream {

@@ -11,6 +11,7 @@ mod landlock;
 mod limits;
 mod mounts;
 mod namespaces;
+mod network;
 mod parent;
 mod program;
 mod report;

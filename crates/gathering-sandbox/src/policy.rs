@@ -1,6 +1,7 @@
 //! What a confined program may see, use and spend.
 
 use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -61,14 +62,20 @@ pub struct Policy {
 }
 
 /// What of the network a program can reach.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Network {
     /// Nothing.
     #[default]
     None,
-    /// One unix socket, at the same path inside: a proxy's, which decides what lies behind it.
-    Proxy(PathBuf),
+    /// [`Network::PROXY`] and nothing else: a proxy, which decides what lies behind it. It is whoever accepts from
+    /// [`Child::proxy`](crate::Child::proxy). [`Tier::Isolated`] only.
+    Proxy,
+}
+
+impl Network {
+    /// Where a program finds the proxy. The network is its own, so the port is nobody else's.
+    pub const PROXY: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 3128);
 }
 
 /// What a program may spend. All but `memory_bytes`, `processes` and `disk_bytes` are the kernel's and hold for each process
@@ -157,7 +164,7 @@ impl Policy {
                 "it names more than {MAX_PATHS} paths: name folders above them"
             )));
         }
-        for path in paths.chain([&self.cwd]).chain(self.network.proxy()) {
+        for path in paths.chain([&self.cwd]) {
             check_path(path)?;
         }
         for (name, value) in &self.env {
@@ -190,15 +197,6 @@ impl Policy {
             ));
         }
         Ok(())
-    }
-}
-
-impl Network {
-    pub(crate) fn proxy(&self) -> Option<&PathBuf> {
-        match self {
-            Self::None => None,
-            Self::Proxy(socket) => Some(socket),
-        }
     }
 }
 

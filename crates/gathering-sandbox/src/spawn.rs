@@ -12,7 +12,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::protect::Shields;
 use crate::wire::{self, Launch, MAX_DESCRIPTORS, Reply};
-use crate::{Child, Policy, SetupError, Tier, launcher};
+use crate::{Child, Network, Policy, SetupError, Tier, launcher};
 
 /// How long the launcher may take until the program runs. It takes milliseconds; this is for machines that are
 /// drowning.
@@ -114,9 +114,14 @@ fn begin(
     let lost = |error: io::Error| SetupError::Lost(error.to_string());
     child.socket().set_read_timeout(Some(START)).map_err(lost)?;
     match wire::receive(child.socket()) {
-        Ok(Some((Reply::Started(applied), _))) => {
+        Ok(Some((Reply::Started(applied), descriptors))) => {
             child.socket().set_read_timeout(None).map_err(lost)?;
-            child.started(applied);
+            let proxy = descriptors.into_iter().next();
+            if proxy.is_some() != (launch.policy.network == Network::Proxy) {
+                let why = "it handed over another number of sockets than the policy asks for";
+                return Err(SetupError::Lost(why.to_owned()));
+            }
+            child.started(applied, proxy);
             Ok(child)
         }
         Ok(Some((Reply::Failed(failure), _))) => Err(SetupError::Step(failure)),

@@ -46,6 +46,7 @@ pub(crate) struct Shield {
 /// What the launcher answers: first `Started` or `Failed`, and after `Started`, at last, `Ended`.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Reply {
+    /// With the socket that a proxy accepts from, if the policy grants one.
     Started(Applied),
     Failed(Failure),
     Ended(Outcome),

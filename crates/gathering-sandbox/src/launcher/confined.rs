@@ -27,7 +27,7 @@ const SLACK: u64 = 3;
 pub(super) fn run(socket: &UnixStream, launch: Launch, inherits: Inherits) -> Result<(), Failure> {
     let step = Step::Start;
     let Launch { mut policy, program, args, tier, .. } = launch;
-    if let Network::Proxy(_) = policy.network {
+    if policy.network == Network::Proxy {
         return Err(Failure::new(
             Step::Namespaces,
             "without a network namespace, a program that may reach a proxy may reach all else",
@@ -79,7 +79,7 @@ pub(super) fn run(socket: &UnixStream, launch: Launch, inherits: Inherits) -> Re
     })
     .during(step, "starting the tool")?;
     let_go_of_streams(null.as_fd()).during(step, "letting go of its streams")?;
-    supervise(socket, signals, report, Confined { tool, ended: None, scratch })
+    supervise(socket, signals, report, None, Confined { tool, ended: None, scratch })
 }
 
 /// The launcher's view: the tool, and whatever it left behind, which becomes a child of the launcher.
@@ -133,7 +133,7 @@ impl Tree for Confined {
 }
 
 fn rules(version: u32, policy: &Policy, scratch: &Path) -> Result<Ruleset, Failure> {
-    let mut rules = Ruleset::new(version, true)?;
+    let mut rules = Ruleset::new(version)?;
     for path in sources::SYSTEM.iter().chain(sources::CONFIGURATION) {
         rules.allow_if_there(Path::new(path), landlock::READ)?;
     }

@@ -15,7 +15,7 @@ use super::report::{self, Reporter};
 use super::seccomp::Sockets;
 use super::sources::Sources;
 use super::supervise::{Tree, supervise};
-use super::{let_go_of_streams, namespaces, parent, root, user};
+use super::{let_go_of_streams, namespaces, network, parent, root, user};
 use crate::error::During;
 use crate::wire::{Applied, Gap, Launch, Outcome};
 use crate::{Failure, Network, Step};
@@ -28,6 +28,7 @@ pub(super) fn run(socket: &UnixStream, launch: Launch, inherits: Inherits) -> Re
     let early = user::is_root().then(|| Sources::take(&launch.policy, tools)).transpose()?;
     user::become_user(tools)?;
     namespaces::enter(tools)?;
+    let proxy = network::listen(launch.policy.network)?;
     // From here on, no process of the tool's user can look into this one. What needs `/proc/self` is done.
     user::readable_to_itself(false)?;
     let sources = match early {
@@ -49,7 +50,7 @@ pub(super) fn run(socket: &UnixStream, launch: Launch, inherits: Inherits) -> Re
     let pid = parent::fork(reporter, |reporter| init.run(reporter)).during(step, "starting init")?;
     let_go_of_streams(null.as_fd()).during(step, "letting go of its streams")?;
     user::give_up_capabilities()?;
-    supervise(socket, signals, report, Isolated { init: pid, ended: false, outcome: outcome.into() })
+    supervise(socket, signals, report, proxy, Isolated { init: pid, ended: false, outcome: outcome.into() })
 }
 
 /// The launcher's view: one child, which is init.
@@ -110,7 +111,7 @@ impl Init {
         let rules = if version == 0 { None } else { Some(rules(version, &policy)?) };
         let sockets = match policy.network {
             Network::None => Sockets::Unix,
-            Network::Proxy(_) => Sockets::Internet,
+            Network::Proxy => Sockets::Tcp,
         };
         let applied = Applied { tier, landlock: version, uid: tools.uid, gaps, read_only, private: None };
         // A user namespace of its own counts its own processes; init is one of them, and so is the launcher.
@@ -138,7 +139,10 @@ fn rest(tool: Pid, mut tell: File) -> Result<Infallible, Failure> {
 
 /// The new root holds nothing else, so it is allowed as a whole: what could be reached from outside of it is not.
 fn rules(version: u32, policy: &crate::Policy) -> Result<Ruleset, Failure> {
-    let mut rules = Ruleset::new(version, policy.network == Network::None)?;
+    let mut rules = Ruleset::new(version)?;
+    if policy.network == Network::Proxy {
+        rules.allow_connect(version, Network::PROXY.port())?;
+    }
     rules.allow(Path::new("/"), landlock::READ)?;
     for path in
         policy.write.iter().map(std::path::PathBuf::as_path).chain([Path::new("/tmp"), Path::new("/dev/shm")])

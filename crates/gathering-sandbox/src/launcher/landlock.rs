@@ -34,6 +34,10 @@ pub(super) const TRUNCATING: u32 = 3;
 const TCP: u32 = 4;
 pub(super) const SIGNALS: u32 = 6;
 
+/// To bind a TCP socket to a port, and to connect one.
+const BIND: u64 = 1 << 0;
+const CONNECT: u64 = 1 << 1;
+
 #[repr(C)]
 #[derive(Default)]
 struct RulesetAttributes {
@@ -46,6 +50,12 @@ struct RulesetAttributes {
 struct PathBeneath {
     allowed: u64,
     parent: i32,
+}
+
+#[repr(C)]
+struct Port {
+    allowed: u64,
+    port: u64,
 }
 
 /// Rules that are being collected.
@@ -62,8 +72,8 @@ pub(super) fn version() -> u32 {
 }
 
 impl Ruleset {
-    /// Everything that `version` can restrict, and nothing allowed yet. TCP is left to others unless `without_tcp`.
-    pub(super) fn new(version: u32, without_tcp: bool) -> Result<Self, Failure> {
+    /// Everything that `version` can restrict, and nothing allowed yet.
+    pub(super) fn new(version: u32) -> Result<Self, Failure> {
         let rights = match version {
             0 | 1 => 13,
             2 => 14,
@@ -72,7 +82,7 @@ impl Ruleset {
         };
         let attributes = RulesetAttributes {
             files: (1 << rights) - 1,
-            network: if version >= TCP && without_tcp { 0b11 } else { 0 },
+            network: if version >= TCP { BIND | CONNECT } else { 0 },
             scopes: if version >= SIGNALS { 0b11 } else { 0 },
         };
         // Older kernels know a shorter structure and take the longer one as long as the rest is zero.
@@ -104,6 +114,20 @@ impl Ruleset {
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) => Ok(()),
             done => done.during(Step::Landlock, format_args!("allowing `{}`", path.display())),
         }
+    }
+
+    /// Allows TCP connections to `port`, which `version` may not be able to keep from anybody.
+    pub(super) fn allow_connect(&mut self, version: u32, port: u16) -> Result<(), Failure> {
+        if version < TCP {
+            return Ok(());
+        }
+        let rule = Port { allowed: CONNECT, port: port.into() };
+        // SAFETY: 2 says that the rule is a `Port`, which the kernel copies.
+        let done = unsafe {
+            libc::syscall(libc::SYS_landlock_add_rule, self.descriptor.as_raw_fd(), 2, &raw const rule, 0)
+        };
+        let done = if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) };
+        done.during(Step::Landlock, format_args!("allowing connections to port {port}"))
     }
 
     fn add(&mut self, path: &Path, rights: u64) -> io::Result<()> {

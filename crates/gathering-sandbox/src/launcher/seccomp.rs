@@ -124,8 +124,8 @@ pub(super) enum Sockets {
     None,
     /// Unix sockets, for programs that see no others' ones.
     Unix,
-    /// Unix and internet sockets, for programs whose network is empty but for the way to a proxy.
-    Internet,
+    /// Unix sockets and those of TCP, for programs whose network is empty but for the way to a proxy.
+    Tcp,
 }
 
 /// Puts the filter into force, for good. Needs `no_new_privs`.
@@ -162,15 +162,11 @@ fn filter(tier: Tier, sockets: Sockets) -> Vec<sock_filter> {
     for call in MISSING {
         filter.deny(*call, libc::ENOSYS);
     }
-    filter.only(
-        libc::SYS_socket,
-        0,
-        match sockets {
-            Sockets::None => &[],
-            Sockets::Unix => &[libc::AF_UNIX as u32],
-            Sockets::Internet => &[libc::AF_UNIX as u32, libc::AF_INET as u32, libc::AF_INET6 as u32],
-        },
-    );
+    match sockets {
+        Sockets::None => filter.only(libc::SYS_socket, 0, &[]),
+        Sockets::Unix => filter.only(libc::SYS_socket, 0, &[libc::AF_UNIX as u32]),
+        Sockets::Tcp => filter.only_tcp(),
+    }
     filter.only(libc::SYS_socketpair, 0, &[libc::AF_UNIX as u32]);
     filter.only(libc::SYS_personality, 0, &[0, u32::MAX]);
     filter.except(libc::SYS_ioctl, 1, &[libc::TIOCSTI as u32, libc::TIOCLINUX as u32]);
@@ -208,6 +204,10 @@ impl Filter {
         self.push(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, value, 0, skip);
     }
 
+    fn jump_if_equal(&mut self, value: u32, skip: u8) {
+        self.push(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, value, skip, 0);
+    }
+
     fn jump(&mut self, skip: u32) {
         self.push(libc::BPF_JMP | libc::BPF_JA, skip, 0, 0);
     }
@@ -228,6 +228,29 @@ impl Filter {
     /// Allows the call if the argument is one of `values`.
     fn only(&mut self, call: c_long, argument: u32, values: &[u32]) {
         self.argument_rule(call, argument, values, true);
+    }
+
+    /// Allows sockets of the unix family, and of the internet families those that are streams of TCP: not even UDP, and no
+    /// other protocol that would be a stream too, because Landlock's rules know TCP only.
+    fn only_tcp(&mut self) {
+        let family = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6].map(|family| family as u32);
+        let flags = (libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC) as u32;
+        self.unless_equal_skip(number(libc::SYS_socket), 15);
+        self.load_argument(0);
+        self.unless_equal_skip(family[0], 1);
+        self.allow();
+        self.jump_if_equal(family[1], 2);
+        self.jump_if_equal(family[2], 1);
+        self.fail(EPERM);
+        self.load_argument(1);
+        self.push(libc::BPF_ALU | libc::BPF_AND | libc::BPF_K, !flags, 0, 0);
+        self.jump_if_equal(libc::SOCK_STREAM as u32, 1);
+        self.fail(EPERM);
+        self.load_argument(2);
+        self.jump_if_equal(0, 1);
+        self.unless_equal_skip(libc::IPPROTO_TCP as u32, 1);
+        self.allow();
+        self.fail(EPERM);
     }
 
     /// Allows the call unless the argument is one of `values`.

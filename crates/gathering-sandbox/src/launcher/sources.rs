@@ -68,9 +68,6 @@ impl Sources {
         for path in &policy.read {
             sources.take_readable(path, tools)?;
         }
-        if let Some(path) = policy.network.proxy() {
-            sources.roots.push(take(path, mounts::PLAIN | libc::MOUNT_ATTR_RDONLY)?);
-        }
         for path in &policy.write {
             sources.take_writable(path, tools)?;
         }

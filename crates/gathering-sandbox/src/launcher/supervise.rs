@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -22,13 +22,15 @@ pub(super) trait Tree {
 }
 
 /// Watches over `tree` until it has ended, or the server wants it to or is gone, and sees to it that nothing is left.
+/// `proxy` goes to the server as soon as the tool runs.
 pub(super) fn supervise(
     socket: &UnixStream,
     signals: File,
     report: OwnedFd,
+    proxy: Option<OwnedFd>,
     mut tree: impl Tree,
 ) -> Result<(), Failure> {
-    let mut hearing = Hearing { report: report.into(), heard: Vec::new(), started: None };
+    let mut hearing = Hearing { report: report.into(), heard: Vec::new(), started: None, proxy };
     let watched = watch(socket, signals, &mut hearing, &mut tree);
     let ended = tree.end();
     watched.during(Step::Start, "watching over the tool")?;
@@ -84,6 +86,8 @@ struct Hearing {
     heard: Vec<u8>,
     /// Whether the program was started, once that is known.
     started: Option<bool>,
+    /// What the server gets with the news that it was.
+    proxy: Option<OwnedFd>,
 }
 
 impl Hearing {
@@ -94,8 +98,10 @@ impl Hearing {
         if length == 0 {
             let reply = report::understand(&self.heard);
             self.started = Some(matches!(reply, Reply::Started(_)));
+            let proxy = self.proxy.take().filter(|_| self.started == Some(true));
+            let with: Vec<_> = proxy.iter().map(AsFd::as_fd).collect();
             // If the server is gone, the end of its socket says so next.
-            let _ = wire::send(socket, &reply, &[]);
+            let _ = wire::send(socket, &reply, &with);
         }
         Ok(())
     }
