@@ -7,7 +7,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{BoxFuture, Grants, LoadError, Plugin, PluginId, PluginManifest, PluginSecrets};
+use crate::{BoxFuture, Grants, LoadError, Permissions, Plugin, PluginId, PluginManifest, PluginSecrets};
 
 /// Where a plugin comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -57,6 +57,8 @@ pub struct LoadRequest<'a> {
     pub config: &'a Value,
     /// What it may touch.
     pub grants: &'a Grants,
+    /// What it asks to touch: what it is refused, it is told with this.
+    pub asked: &'a Permissions,
     /// The secrets that it is granted: to be read at the last moment, and kept out of its log.
     pub secrets: &'a Arc<PluginSecrets>,
     /// When loading is given up.

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use gathering_core::{
-    Grants, LoadError, LoadErrorKind, LoadRequest, Plugin, PluginId, PluginManifest, PluginSecrets,
-    PluginSource, PluginStatus, Progress, Runtime, Tier,
+    Grants, LoadError, LoadErrorKind, LoadRequest, Permissions, Plugin, PluginId, PluginManifest,
+    PluginSecrets, PluginSource, PluginStatus, Progress, Runtime, Tier,
 };
 use serde_json::Value;
 use tokio::sync::{Notify, OnceCell, Semaphore, SemaphorePermit};
@@ -19,6 +19,7 @@ pub(crate) struct Launch {
     /// The configuration with defaults.
     pub(crate) config: Value,
     pub(crate) grants: Grants,
+    pub(crate) asked: Permissions,
     pub(crate) secrets: Arc<PluginSecrets>,
 }
 
@@ -34,6 +35,7 @@ impl Launch {
             id: &self.id,
             config: &self.config,
             grants: &self.grants,
+            asked: &self.asked,
             secrets: &self.secrets,
             deadline: Instant::now() + limit,
             progress,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use gathering_core::{Grants, LoadError, LoadErrorKind, ResourceLimits};
-use gathering_sandbox::{Limits, Policy, Report};
+use gathering_sandbox::{Limits, Network, Policy, Report};
 
 use crate::interpreter::Interpreter;
 
@@ -54,6 +54,12 @@ pub(crate) fn policy(
     let scratch = Some(home.to_owned());
     let mut policy = Policy { read, write, scratch, cwd: home.to_owned(), ..Policy::default() };
     policy.env.insert("HOME".into(), home.display().to_string());
+    if !grants.network.is_empty() {
+        policy.network = Network::Proxy;
+        for name in ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"] {
+            policy.env.insert(name.into(), format!("http://{}", Network::PROXY));
+        }
+    }
     let limits = grants.limits.or(&ResourceLimits::DEFAULT);
     policy.tmp_bytes = limits.tmp_size.unwrap_or(policy.tmp_bytes);
     policy.limits = Limits {

@@ -15,6 +15,7 @@ mod manifest;
 mod plugin;
 mod pool;
 mod process;
+mod proxy;
 mod runtime;
 mod sdk;
 mod source;

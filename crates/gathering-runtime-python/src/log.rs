@@ -6,6 +6,8 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use gathering_core::PluginSecrets;
+
 /// The longest line that is kept, in bytes.
 const MAX_LINE: usize = 8 << 10;
 
@@ -50,6 +52,27 @@ impl PluginLog {
         open.file.write_all(bytes)?;
         open.size += bytes.len() as u64;
         Ok(())
+    }
+}
+
+/// A log in which no secret of its plugin stands.
+#[derive(Clone)]
+pub(crate) struct Redacted {
+    pub(crate) log: Arc<PluginLog>,
+    pub(crate) secrets: Arc<PluginSecrets>,
+}
+
+impl Redacted {
+    /// Appends whole lines.
+    pub(crate) async fn append(&self, lines: Vec<u8>) {
+        if lines.is_empty() {
+            return;
+        }
+        let to = self.clone();
+        let written = tokio::task::spawn_blocking(move || to.log.append(&to.secrets.redact_log(lines))).await;
+        if let Err(panic) = written {
+            tracing::warn!("a plugin's log was not written: {panic}");
+        }
     }
 }
 

@@ -17,7 +17,8 @@ use tokio::sync::{Notify, watch};
 
 pub(crate) use confined::NotStarted;
 
-use crate::log::{Lines, PluginLog};
+use crate::log::{Lines, PluginLog, Redacted};
+use crate::proxy::Proxy;
 
 /// The most that a pipe holds, unless the system was told otherwise (`/proc/sys/fs/pipe-max-size`).
 const MAX_PIPE: usize = 1 << 20;
@@ -44,6 +45,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) log: Arc<PluginLog>,
     /// What is kept out of the log.
     pub(crate) secrets: Arc<PluginSecrets>,
+    /// Its way to a network, if it has one.
+    pub(crate) proxy: Option<Arc<Proxy>>,
 }
 
 /// A running process. It is killed, with all that it started, when this is dropped.
@@ -259,7 +262,7 @@ async fn copy_prints(from: pipe::Receiver, log: Redacted, ended: watch::Receiver
         match from.try_read(&mut buffer) {
             Ok(0) => break,
             Ok(length) => {
-                save(&log, lines.push(&buffer[..length])).await;
+                log.append(lines.push(&buffer[..length])).await;
                 left = left.map(|left: usize| left.saturating_sub(length));
                 if left == Some(0) {
                     break;
@@ -276,24 +279,6 @@ async fn copy_prints(from: pipe::Receiver, log: Redacted, ended: watch::Receiver
         }
     }
     if lines.is_open() {
-        save(&log, lines.end()).await;
-    }
-}
-
-/// A log in which no secret of the plugin stands.
-#[derive(Clone)]
-struct Redacted {
-    log: Arc<PluginLog>,
-    secrets: Arc<PluginSecrets>,
-}
-
-async fn save(to: &Redacted, lines: Vec<u8>) {
-    if lines.is_empty() {
-        return;
-    }
-    let to = to.clone();
-    let written = tokio::task::spawn_blocking(move || to.log.append(&to.secrets.redact_log(lines))).await;
-    if let Err(panic) = written {
-        tracing::warn!("a plugin's log was not written: {panic}");
+        log.append(lines.end()).await;
     }
 }

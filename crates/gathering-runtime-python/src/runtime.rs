@@ -20,10 +20,11 @@ use tokio::sync::OnceCell;
 use crate::config::PythonConfig;
 use crate::environment::{Environments, Requirements};
 use crate::interpreter::Interpreter;
-use crate::log::Logs;
+use crate::log::{Logs, Redacted};
 use crate::manifest;
 use crate::plugin::PythonPlugin;
 use crate::pool::Pool;
+use crate::proxy::Proxy;
 use crate::sdk;
 use crate::source::{self, Source};
 use crate::starter::{Described, Starter, within};
@@ -166,6 +167,7 @@ impl PythonRuntime {
             site_packages: Vec::new(),
             config: wanted.config,
             grants: wanted.grants,
+            proxy: None,
             data_dir: self.config.data_dir.clone(),
             holds: self.holds().await.clone(),
             secrets: wanted.secrets,
@@ -271,6 +273,8 @@ impl PythonRuntime {
             deadline: request.deadline,
         };
         let mut prepared = self.prepare(wanted).await?;
+        let log = Redacted { log: prepared.starter.log.clone(), secrets: request.secrets.clone() };
+        prepared.starter.proxy = Proxy::new(request.id.clone(), request.grants, request.asked, log);
         within(request.deadline, async {
             let (mut worker, described) = self.import(&mut prepared, &request.progress).await?;
             let mut loaded = prepared.starter.load(&mut worker).await.map_err(|error| match error.kind {

@@ -13,6 +13,7 @@ use crate::interpreter::Interpreter;
 use crate::log::PluginLog;
 use crate::manifest;
 use crate::process::{NotStarted, Process, Surroundings};
+use crate::proxy::Proxy;
 use crate::worker::{Reply, Worker};
 
 /// The most that a manifest may take as JSON text, in bytes.
@@ -35,6 +36,8 @@ pub(crate) struct Starter {
     pub(crate) config: Value,
     pub(crate) secrets: Arc<PluginSecrets>,
     pub(crate) grants: Grants,
+    /// Its workers' way to a network, if it is granted one.
+    pub(crate) proxy: Option<Arc<Proxy>>,
     /// GatheRing's own folder, of which no plugin is granted all.
     pub(crate) data_dir: PathBuf,
     pub(crate) holds: Holds,
@@ -69,6 +72,7 @@ impl Starter {
             home: &self.home,
             log: self.log.clone(),
             secrets: self.secrets.clone(),
+            proxy: self.proxy.clone(),
         };
         let started = match &self.holds {
             Holds::Sandbox { launcher, tier, .. } => {

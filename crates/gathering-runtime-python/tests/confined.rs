@@ -4,11 +4,8 @@ mod support;
 
 use std::fs;
 use std::net::TcpListener;
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
-use gathering_sandbox::{Confinement, Holds, Prober};
 use serde_json::json;
 use support::PythonHost;
 
@@ -79,30 +76,8 @@ def tool_loop(self):
         pass
 "#;
 
-/// A program that applies the confinement: built beside the tests when the whole workspace is.
-fn launcher() -> Option<PathBuf> {
-    let this = std::env::current_exe().expect("this program has a path");
-    let folder = this.ancestors().nth(2).expect("tests lie in `deps`");
-    ["sandbox-launcher", "gathering"]
-        .map(|name| folder.join(name))
-        .into_iter()
-        .find(|program| program.is_file())
-}
-
-#[expect(clippy::print_stdout, reason = "a test that cannot run says so")]
 async fn confined() -> Option<PythonHost> {
-    let Some(launcher) = launcher() else {
-        println!("NOT RUN: no launcher was built beside this test: run the tests of the whole workspace");
-        return None;
-    };
-    let host = PythonHost::with(|config| {
-        config.prober =
-            Arc::new(Prober::new(Confinement::Sandbox { launcher, tier: None, or_unconfined: false }));
-    });
-    if let Holds::Nothing(report) = host.runtime.holds().await {
-        println!("NOT RUN: no confinement holds here: {report}");
-        return None;
-    }
+    let host = PythonHost::confined().await?;
     host.enable_plugin("boxed", PLUGIN).await;
     Some(host)
 }

@@ -153,7 +153,9 @@ impl Inner {
     ) -> Result<Launch, PluginError> {
         let grants = self.grants(entry).await?;
         let secrets = Arc::new(PluginSecrets::new(self.secrets.clone(), grants.secrets.clone()));
-        Ok(Launch { id: entry.id.clone(), runtime, source: entry.source.clone(), config, grants, secrets })
+        let asked = entry.manifest.metadata.permissions.clone();
+        let (id, source) = (entry.id.clone(), entry.source.clone());
+        Ok(Launch { id, runtime, source, config, grants, asked, secrets })
     }
 
     async fn grants(&self, entry: &Entry) -> Result<Grants, PluginError> {

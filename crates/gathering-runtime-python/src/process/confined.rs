@@ -9,6 +9,7 @@ use std::time::Duration;
 use gathering_sandbox::{Budget, Child, Exit, Job, Policy, SetupError, Stdio, Tier, spawn};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::task::JoinSet;
 
 use super::{Attended, Ended, Pipes, Process, Redacted, Surroundings, signal_name};
 
@@ -57,8 +58,16 @@ impl Process {
         let to = child.stdin.take().expect("it is piped").into();
         let from = child.stdout.take().expect("it is piped").into();
         let prints = child.stderr.take().expect("it is piped").into();
+        let mut proxies = JoinSet::new();
+        if let (Some(proxy), Some(listener)) = (around.proxy, child.proxy.take()) {
+            proxies.spawn(proxy.serve(listener));
+        }
         let log = Redacted { log: around.log, secrets: around.secrets };
-        Ok(Self::attended(to, from, prints, log, move |attended| attend(Arc::new(child), budget, attended))?)
+        Ok(Self::attended(to, from, prints, log, move |attended| async move {
+            attend(Arc::new(child), budget, attended).await;
+            // Its connections end with it.
+            drop(proxies);
+        })?)
     }
 }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 use gathering_core::{Caller, PluginId, PluginSource, ToolError};
 use gathering_host::{CallOptions, Dependencies, Host, HostBuilder};
 use gathering_runtime_python::{PythonConfig, PythonRuntime};
+use gathering_sandbox::{Confinement, Holds, Prober};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -45,6 +46,24 @@ impl PythonHost {
         let host = builder.runtime(runtime.clone()).build();
         fs::create_dir(folder.path().join("plugins")).expect("a folder");
         Self { folder, runtime, host }
+    }
+
+    /// A host whose workers are confined. If there can be none, the test says why it does not run.
+    #[expect(clippy::print_stdout, reason = "a test that cannot run says so")]
+    pub(crate) async fn confined() -> Option<Self> {
+        let Some(launcher) = launcher() else {
+            println!("NOT RUN: no launcher was built beside this test: run the tests of the whole workspace");
+            return None;
+        };
+        let host = Self::with(|config| {
+            let confinement = Confinement::Sandbox { launcher, tier: None, or_unconfined: false };
+            config.prober = Arc::new(Prober::new(confinement));
+        });
+        if let Holds::Nothing(report) = host.runtime.holds().await {
+            println!("NOT RUN: no confinement holds here: {report}");
+            return None;
+        }
+        Some(host)
     }
 
     pub(crate) fn plugins(&self) -> PathBuf {
@@ -104,6 +123,16 @@ impl PythonHost {
     pub(crate) fn log(&self, id: &str) -> String {
         self.runtime.log(&PluginId::new(id).expect("an id"), 1 << 20).expect("its log can be read")
     }
+}
+
+/// A program that applies the confinement: built beside the tests when the whole workspace is.
+fn launcher() -> Option<PathBuf> {
+    let this = std::env::current_exe().expect("this program has a path");
+    let folder = this.ancestors().nth(2).expect("tests lie in `deps`");
+    ["sandbox-launcher", "gathering"]
+        .map(|name| folder.join(name))
+        .into_iter()
+        .find(|program| program.is_file())
 }
 
 /// A plugin file with the methods in `body`; those whose names begin with `tool_` are its tools, and take anything.
