@@ -1,5 +1,7 @@
 //! The policy of one worker, and what is refused a confinement.
 
+use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use gathering_core::{Grants, LoadError, LoadErrorKind, ResourceLimits};
@@ -31,6 +33,42 @@ pub(crate) fn refuse_own(own: &Path, plugin: &str, grants: &Grants) -> Result<()
         own.display()
     );
     Err(LoadError::new(LoadErrorKind::SandboxSetupFailed, message))
+}
+
+/// Lets the tools' user into what `policy` names below the data directory `own`, which is closed to all but its owner: needed
+/// where no namespace shows it elsewhere. The scratch folder `home` becomes that user's; the folders above it may enter, not
+/// list. Does nothing if the server is not root, because then its user runs the tools.
+pub(crate) fn let_in(own: &Path, home: &Path, policy: &Policy) -> io::Result<()> {
+    if !rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
+    let user = policy.user;
+    let open = |path: &Path, bits: u32| {
+        let found = path.symlink_metadata()?;
+        if found.is_symlink() {
+            return Ok(());
+        }
+        let mode = found.mode() & 0o7777;
+        // Of another group, its members could do more than they are meant to.
+        let wanted = if found.gid() == user.gid { mode | bits } else { mode & !0o070 | bits };
+        if found.gid() != user.gid || wanted != mode {
+            chown(path, None, Some(user.gid))?;
+            std::fs::set_permissions(path, PermissionsExt::from_mode(wanted))?;
+        }
+        io::Result::Ok(())
+    };
+    let mut opened = std::collections::BTreeSet::new();
+    for path in policy.read.iter().chain(&policy.write).filter(|path| path.starts_with(own) && *path != own) {
+        for folder in path.ancestors().skip(1).take_while(|folder| folder.starts_with(own)) {
+            if opened.insert(folder) {
+                open(folder, 0o010)?;
+            }
+        }
+    }
+    for path in policy.read.iter().filter(|path| path.starts_with(own)) {
+        open(path, if path.is_dir() { 0o050 } else { 0o040 })?;
+    }
+    chown(home, Some(user.uid), Some(user.gid))
 }
 
 /// What a worker may see and use: its interpreter, the SDK, its packages, its code, its scratch folder, and its grants.

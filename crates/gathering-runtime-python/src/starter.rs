@@ -76,7 +76,11 @@ impl Starter {
         };
         let started = match &self.holds {
             Holds::Sandbox { launcher, tier, .. } => {
-                Process::start_confined(around, launcher, *tier, self.policy()?).await
+                let policy = self.policy()?;
+                match self.let_in(*tier, &policy) {
+                    Ok(()) => Process::start_confined(around, launcher, *tier, policy).await,
+                    Err(error) => Err(NotStarted::Io(error)),
+                }
             }
             Holds::Unconfined(_) => Process::start(around).map_err(NotStarted::Io),
             Holds::Nothing(report) => return Err(refused(report)),
@@ -99,6 +103,14 @@ impl Starter {
         let sdk = self.program.ancestors().nth(3).unwrap_or(&self.program);
         let (code, packages) = (&self.path, &self.site_packages);
         Ok(confinement::policy(&self.interpreter, sdk, packages, code, &self.home, &self.grants))
+    }
+
+    fn let_in(&self, tier: gathering_sandbox::Tier, policy: &Policy) -> std::io::Result<()> {
+        if tier == gathering_sandbox::Tier::Isolated {
+            return Ok(());
+        }
+        std::fs::create_dir_all(&self.home)?;
+        confinement::let_in(&self.data_dir, &self.home, policy)
     }
 
     /// How its workers are confined.

@@ -4,8 +4,11 @@ mod support;
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use gathering_sandbox::Tier;
 use serde_json::json;
 use support::PythonHost;
 
@@ -97,6 +100,28 @@ async fn ordinary_work_goes_on() {
         host.plugin("boxed").expect("it is known").tier.map(|tier| tier != gathering_core::Tier::Unconfined),
         Some(true)
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_namespaces_the_tools_of_a_root_server_are_let_into_its_closed_data_directory() {
+    let python = PathBuf::from("/usr/bin/python3");
+    if !rustix::process::geteuid().is_root() || !python.exists() {
+        return println!("NOT RUN: root and a `/usr/bin/python3` are needed");
+    }
+    let Some(host) = PythonHost::confined_in(Some(Tier::Confined), Some(python)).await else { return };
+    let data_dir = host.folder.path().join("data");
+    fs::set_permissions(host.folder.path(), fs::Permissions::from_mode(0o755)).expect("it is ours");
+    fs::create_dir_all(&data_dir).expect("it can be made");
+    fs::set_permissions(&data_dir, fs::Permissions::from_mode(0o700)).expect("it is ours");
+    fs::write(data_dir.join("secret"), "CANARY-7f3a").expect("it can be written");
+    fs::set_permissions(data_dir.join("secret"), fs::Permissions::from_mode(0o644)).expect("it is ours");
+
+    host.enable_plugin("boxed", PLUGIN).await;
+
+    assert_eq!(host.call("scratch", json!({"text": "a"})).await, Ok(json!("a")));
+    assert!(host.call("read", json!({"path": data_dir.join("secret")})).await.is_err());
+    let mode = fs::metadata(&data_dir).expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o710, "others stay out, and the tools' user may not list it");
 }
 
 #[tokio::test(flavor = "multi_thread")]

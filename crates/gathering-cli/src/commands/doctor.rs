@@ -104,7 +104,7 @@ fn check_data_dir(data_dir: &DataDir, findings: &mut Findings) {
             let remedy = "choose another one with --data-dir or GATHERING_DATA_DIR";
             findings.add("data directory", "problem", format!("{}: {error}", path.display()), remedy);
         }
-        Ok(found) if found.permissions().mode() & 0o077 != 0 => {
+        Ok(found) if found.permissions().mode() & 0o067 != 0 => {
             let message =
                 format!("{} can be entered by others, and plugins' keys are kept there", path.display());
             findings.add("data directory", "warning", message, &format!("chmod 700 '{}'", path.display()));

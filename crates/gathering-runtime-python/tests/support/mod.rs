@@ -11,7 +11,7 @@ use std::time::Duration;
 use gathering_core::{Caller, PluginId, PluginSource, ToolError};
 use gathering_host::{CallOptions, Dependencies, Host, HostBuilder};
 use gathering_runtime_python::{PythonConfig, PythonRuntime};
-use gathering_sandbox::{Confinement, Holds, Prober};
+use gathering_sandbox::{Confinement, Holds, Prober, Tier};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -49,15 +49,21 @@ impl PythonHost {
     }
 
     /// A host whose workers are confined. If there can be none, the test says why it does not run.
-    #[expect(clippy::print_stdout, reason = "a test that cannot run says so")]
     pub(crate) async fn confined() -> Option<Self> {
+        Self::confined_in(None, None).await
+    }
+
+    /// The same in one tier and with one interpreter.
+    #[expect(clippy::print_stdout, reason = "a test that cannot run says so")]
+    pub(crate) async fn confined_in(tier: Option<Tier>, interpreter: Option<PathBuf>) -> Option<Self> {
         let Some(launcher) = launcher() else {
             println!("NOT RUN: no launcher was built beside this test: run the tests of the whole workspace");
             return None;
         };
         let host = Self::with(|config| {
-            let confinement = Confinement::Sandbox { launcher, tier: None, or_unconfined: false };
+            let confinement = Confinement::Sandbox { launcher, tier, or_unconfined: false };
             config.prober = Arc::new(Prober::new(confinement));
+            config.interpreter = interpreter;
         });
         if let Holds::Nothing(report) = host.runtime.holds().await {
             println!("NOT RUN: no confinement holds here: {report}");
