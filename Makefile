@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export CARGO_TERM_COLOR ?= auto
 export RUSTDOCFLAGS := -D warnings
 
-.PHONY: help setup up demo test test-long bench fuzz fmt lint docs examples test-python test-rust build clean
+.PHONY: help setup up demo test test-long bench fuzz fmt lint docs examples test-python test-rust attacks build clean
 
 help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,7 +42,7 @@ up: setup build ## runs the server with the example plugins loaded, on http://lo
 demo: setup build ## does the main job once through, printing each step, and exits
 	examples/demo.sh $(abspath $(GATHERING))
 
-test: setup lint test-rust test-python examples demo docs ## proves everything
+test: setup lint test-rust test-python attacks examples demo docs ## proves everything
 	@echo "make test: all is well"
 
 # What could not run here says so in its output, which cargo shows only when asked.
@@ -54,6 +54,9 @@ test-rust:
 
 test-python: $(VENV)/.tests
 	PYTHONPATH=python $(VENV)/bin/python -W error -m unittest discover --start-directory python/tests
+
+attacks: setup build ## attacks a real server, in each tier, as root and not
+	$(PYTHON) tests/attack_suite.py $(abspath $(GATHERING))
 
 examples: setup build
 	examples/test.sh $(abspath $(GATHERING))
@@ -75,6 +78,7 @@ fmt: ## formats the sources
 test-long: test ## what is slower: kill loops, soaks, more random cases, fuzzing for ten minutes a target
 	$(PYTHON) tests/kill_loop.py $(abspath $(GATHERING)) 200
 	$(PYTHON) tests/soak.py $(abspath $(GATHERING)) 600
+	$(PYTHON) tests/attack_suite.py $(abspath $(GATHERING)) --long
 	PROPTEST_CASES=5000 cargo test --quiet --workspace
 	SECONDS_EACH=600 fuzz/run
 

@@ -56,30 +56,49 @@ class Gone(Exception):
     """The server went away before it answered."""
 
 
+class Ended(Exception):
+    """The server ended instead of starting."""
+
+
 class Server:
     """One data directory, and the server that holds it at the moment."""
 
-    def __init__(self, program, data_dir, plugins):
+    def __init__(self, program, data_dir, plugins=(), user=None, environment=None, preexec=None):
+        """`user` is who runs it, by number, if not who runs this; `preexec` is called in the process before the program."""
         self.program = program
         self.data_dir = pathlib.Path(data_dir)
         (self.data_dir / "plugins").mkdir(parents=True)
         for plugin in plugins:
             (self.data_dir / "plugins" / f"{plugin}.py").write_text(PLUGIN.replace("{id}", plugin))
+        self.user = {} if user is None else {"user": user, "group": user, "extra_groups": []}
+        for path in [self.data_dir, *self.data_dir.rglob("*")] if user is not None else []:
+            os.chown(path, user, user)
+        self.environment = {**os.environ, **(environment or {}), "GATHERING_DATA_DIR": str(self.data_dir)}
+        self.preexec = preexec
         self.process = None
 
-    def start(self):
+    def start(self, *arguments):
         """Returns when it answers, which is when it has told where."""
         told = self.data_dir / "server.json"
         told.unlink(missing_ok=True)
-        log = open(self.data_dir / "server.out", "ab")
-        environment = {**os.environ, "GATHERING_DATA_DIR": str(self.data_dir)}
-        self.process = subprocess.Popen([self.program, "up", "--port", "0"], stdout=log, stderr=log, env=environment)
-        log.close()
+        with open(self.data_dir / "server.out", "ab") as log:
+            self.process = subprocess.Popen(
+                [self.program, "up", "--port", "0", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self.environment,
+                preexec_fn=self.preexec,
+                **self.user,
+            )
         while not told.exists():
             if self.process.poll() is not None:
-                raise SystemExit(f"the server ended: {(self.data_dir / 'server.out').read_text()[-2000:]}")
+                raise Ended(f"the server ended: {self.log()[-2000:]}")
             time.sleep(0.01)
         self.address = json.loads(told.read_text())["url"].removeprefix("http://")
+
+    def log(self):
+        return (self.data_dir / "server.out").read_text(errors="replace")
 
     def kill(self):
         self.process.kill()
@@ -96,11 +115,16 @@ class Server:
             headers = {"Content-Type": "application/json"} if body is not None else {}
             connection.request(method, path, None if body is None else json.dumps(body), headers)
             response = connection.getresponse()
-            return response.status, json.loads(response.read())
+            said = response.read()
+            self.heard(said)
+            return response.status, json.loads(said)
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise Gone(str(error)) from error
         finally:
             connection.close()
+
+    def heard(self, said):
+        """Is told the bytes of every answer; whoever wants to know sets it."""
 
     def call(self, tool, arguments, timeout=None):
         """The code of what went wrong, or None, and the answer."""
