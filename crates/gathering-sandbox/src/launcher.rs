@@ -4,6 +4,7 @@
 //! server's socket. Of the tree, it is the parent; the death signal that holds the tree to it is therefore never that
 //! of a mere thread of the server, which may end long before the server does.
 
+mod around;
 mod confined;
 mod idmap;
 mod isolated;

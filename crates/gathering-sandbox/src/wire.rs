@@ -63,7 +63,8 @@ pub struct Applied {
     pub uid: u32,
     /// What the tier does not keep from it here.
     pub gaps: Vec<Gap>,
-    /// Folders that were to be writable and can only be read.
+    /// Folders that were to be writable, and in which nothing can be made or removed: they belong to somebody else, or,
+    /// in the confined tier, a protected path lies in them. What else is in them already may be writable.
     pub read_only: Vec<PathBuf>,
     /// The private folder that stands for `/tmp`, where the tier has no `/tmp` of its own.
     pub private: Option<PathBuf>,

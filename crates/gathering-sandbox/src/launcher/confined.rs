@@ -15,7 +15,7 @@ use super::program::{Inherits, Stage};
 use super::scratch::Scratch;
 use super::seccomp::Sockets;
 use super::supervise::{Tree, supervise};
-use super::{let_go_of_streams, parent, report, sources, user};
+use super::{around, let_go_of_streams, parent, report, sources, user};
 use crate::error::During;
 use crate::wire::{Applied, Gap, Launch, Outcome};
 use crate::{Failure, Network, Policy, Step, ToolUser, processes};
@@ -49,21 +49,25 @@ pub(super) fn run(socket: &UnixStream, launch: Launch, inherits: Inherits) -> Re
     let others = others.saturating_add(policy.limits.processes.saturating_mul(SLACK));
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
         .during(step, "becoming the parent of orphans")?;
-    let read_only = not_writable(&policy, tools);
+    let mut read_only = not_writable(&policy, tools);
+    // Its places are opened as the user who we are now, who may see more than the tool's.
+    let (rules, fixed) = rules(version, &policy, scratch.path())?;
     let applied = Applied {
         tier,
         landlock: version,
         uid: tools.uid,
-        gaps: gaps(version, &policy, &read_only),
-        read_only,
+        gaps: gaps(version, &read_only),
+        read_only: {
+            read_only.extend(fixed);
+            read_only
+        },
         private: Some(scratch.path().to_owned()),
     };
-    // Its places are opened as the user who we are now, who may see more than the tool's.
-    let rules = Some(rules(version, &policy, scratch.path())?);
     let signals = parent::child_signals().during(step, "listening for signals")?;
     let (report, reporter) = report::pipe().during(step, "making a pipe")?;
     let null: OwnedFd = File::open("/dev/null").during(step, "opening `/dev/null`")?.into();
     let sockets = Sockets::None;
+    let rules = Some(rules);
     let stage = Stage { policy, program, args, inherits, tools, others, rules, sockets, applied };
     let launcher = rustix::process::getpid();
     let tool = parent::fork(reporter, |reporter| {
@@ -132,7 +136,8 @@ impl Tree for Confined {
     }
 }
 
-fn rules(version: u32, policy: &Policy, scratch: &Path) -> Result<Ruleset, Failure> {
+/// What may be touched, and the folders in which nothing can be made or removed.
+fn rules(version: u32, policy: &Policy, scratch: &Path) -> Result<(Ruleset, Vec<PathBuf>), Failure> {
     let mut rules = Ruleset::new(version)?;
     for path in sources::SYSTEM.iter().chain(sources::CONFIGURATION) {
         rules.allow_if_there(Path::new(path), landlock::READ)?;
@@ -144,23 +149,26 @@ fn rules(version: u32, policy: &Policy, scratch: &Path) -> Result<Ruleset, Failu
         rules.allow_if_there(Path::new(path), landlock::READ)?;
     }
     for path in &policy.read {
-        allow(&mut rules, path, landlock::READ)?;
+        exists(path)?;
+        rules.allow(path, landlock::READ)?;
     }
+    let mut fixed = Vec::new();
     for path in &policy.write {
-        allow(&mut rules, path, landlock::WRITE)?;
+        exists(path)?;
+        fixed.extend(around::allow(&mut rules, path, policy)?);
     }
-    allow(&mut rules, scratch, landlock::WRITE)?;
-    Ok(rules)
+    rules.allow(scratch, landlock::WRITE)?;
+    Ok((rules, fixed))
 }
 
-fn allow(rules: &mut Ruleset, path: &Path, rights: u64) -> Result<(), Failure> {
+fn exists(path: &Path) -> Result<(), Failure> {
     match path.symlink_metadata() {
         Err(error) if error.kind() == ErrorKind::NotFound => Err(Failure::new(
             Step::Files,
             format!("`{}` does not exist", path.display()),
             "make it, or leave it out of the policy",
         )),
-        _ => rules.allow(path, rights),
+        _ => Ok(()),
     }
 }
 
@@ -186,7 +194,7 @@ fn not_writable(policy: &Policy, tools: ToolUser) -> Vec<PathBuf> {
 }
 
 /// What this tier does not keep from a program.
-fn gaps(version: u32, policy: &Policy, read_only: &[PathBuf]) -> Vec<Gap> {
+fn gaps(version: u32, read_only: &[PathBuf]) -> Vec<Gap> {
     let isolated = "make the isolated tier possible: see `gathering doctor`";
     let mut gaps = Vec::new();
     let mut gap = |what: String, remedy: &str| gaps.push(Gap { what, remedy: remedy.to_owned() });
@@ -194,9 +202,6 @@ fn gaps(version: u32, policy: &Policy, read_only: &[PathBuf]) -> Vec<Gap> {
         "it can see names, sizes and times of other files, and change modes and times of its user's".into(),
         isolated,
     );
-    if !policy.protected.is_empty() {
-        gap("protected paths inside writable folders can be written".into(), isolated);
-    }
     if version < landlock::TRUNCATING {
         gap("it can truncate its user's other files".into(), "boot a kernel from 6.2 on");
     }

@@ -3,10 +3,11 @@
 //! Numbers and structures are those of the kernel's `linux/landlock.h`.
 
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::{FileType, Mode, OFlags};
+use rustix::io::Errno;
 
 use crate::error::During;
 use crate::{Failure, Step};
@@ -116,6 +117,20 @@ impl Ruleset {
         }
     }
 
+    /// The same for what a folder holds, if it is there still and not a link: that would lead to what nobody named.
+    pub(super) fn allow_entry(&mut self, path: &Path, rights: u64) -> Result<(), Failure> {
+        let during = format!("allowing `{}`", path.display());
+        let place =
+            match rustix::fs::open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()) {
+                Err(Errno::NOENT) => return Ok(()),
+                place => place.during(Step::Landlock, &during)?,
+            };
+        match kind(place.as_fd()).during(Step::Landlock, &during)? {
+            FileType::Symlink => Ok(()),
+            _ => self.add_rule(place.as_fd(), rights).during(Step::Landlock, &during),
+        }
+    }
+
     /// Allows TCP connections to `port`, which `version` may not be able to keep from anybody.
     pub(super) fn allow_connect(&mut self, version: u32, port: u16) -> Result<(), Failure> {
         if version < TCP {
@@ -132,8 +147,11 @@ impl Ruleset {
 
     fn add(&mut self, path: &Path, rights: u64) -> io::Result<()> {
         let place = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
-        let found = rustix::fs::fstat(&place)?;
-        let folder = FileType::from_raw_mode(found.st_mode) == FileType::Directory;
+        self.add_rule(place.as_fd(), rights)
+    }
+
+    fn add_rule(&mut self, place: BorrowedFd<'_>, rights: u64) -> io::Result<()> {
+        let folder = kind(place)? == FileType::Directory;
         let allowed = rights & self.files & if folder { u64::MAX } else { ON_FILES };
         let rule = PathBeneath { allowed, parent: place.as_raw_fd() };
         // SAFETY: 1 says that the rule is a `PathBeneath`, which the kernel copies.
@@ -150,4 +168,8 @@ impl Ruleset {
         let done = if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) };
         done.during(Step::Landlock, "putting rules into force")
     }
+}
+
+fn kind(place: BorrowedFd<'_>) -> io::Result<FileType> {
+    Ok(FileType::from_raw_mode(rustix::fs::fstat(place)?.st_mode))
 }
