@@ -265,10 +265,12 @@ mod tests {
         }
         let mut with_links = disk(linked.path(), true);
 
-        let (empty, links) = (with_empty.look(&[], BUDGET), with_links.look(&[], BUDGET));
+        let empty = with_empty.look(&[], BUDGET);
+        with_links.look(&[], BUDGET);
 
         assert!(empty > BUDGET, "{empty}");
-        assert!((BUDGET / 2..BUDGET).contains(&links), "{links}");
+        // Not what it has at most, to which is added what others write meanwhile.
+        assert!((BUDGET / 2..BUDGET).contains(&with_links.counted), "{}", with_links.counted);
     }
 
     #[test]

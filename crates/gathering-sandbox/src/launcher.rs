@@ -34,6 +34,7 @@ use crate::wire::{self, Launch, Reply};
 use crate::{Failure, Step, Tier, probe};
 
 pub(crate) use parent::fork_plain;
+pub(crate) use scratch::STANDS_FOR;
 
 /// The argument that makes the `gathering` binary a launcher.
 pub(crate) const ARGUMENT: &str = "__sandbox";

@@ -19,6 +19,7 @@ mod probe;
 mod processes;
 mod protect;
 mod spawn;
+mod temporary;
 mod usage;
 mod wire;
 

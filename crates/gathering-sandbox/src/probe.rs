@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Applied, Failure, Job, Policy, Stdio, Step, Tier, ToolUser, launcher, spawn};
+use crate::{Applied, Failure, Job, Policy, Stdio, Step, Tier, ToolUser, launcher, spawn, temporary};
 
 pub(crate) use attempt::{asked_for, attempt};
 
@@ -80,8 +80,14 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Attacks this machine from inside each tier, or the one that is `named`, and says which holds. Takes some tens of
 /// milliseconds.
 ///
-/// `user` is who tools run as if the server is root.
+/// `user` is who tools run as if the server is root. Removes what earlier probes and launchers that were killed have left
+/// in places for temporary files.
 pub fn probe(launcher: &Path, user: ToolUser, named: Option<Tier>) -> Report {
+    let users = [rustix::process::geteuid().as_raw(), user.uid];
+    for place in [std::env::temp_dir().as_path(), Path::new(launcher::STANDS_FOR)] {
+        // Only root has left something that belongs to the tools' user, or could remove it.
+        temporary::sweep(place, &users);
+    }
     let tried =
         [Tier::Isolated, Tier::Confined].into_iter().filter(|tier| named.is_none_or(|named| named == *tier));
     let tiers: Vec<_> = tried.map(|tier| probe_tier(launcher, user, tier)).collect();

@@ -3,10 +3,9 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, UdpSocket};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, process};
 
@@ -14,6 +13,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use serde::{Deserialize, Serialize};
 
 use super::{Attack, Check};
+use crate::temporary::{Kind, Temporary};
 
 /// What the attacker is told.
 #[derive(Debug, Serialize, Deserialize)]
@@ -27,7 +27,7 @@ pub(super) struct Seen {
 
 /// Targets that everybody of this machine can reach; removed when dropped.
 pub(super) struct Target {
-    folder: PathBuf,
+    _folder: Temporary,
     pub(super) seen: Seen,
     /// The attacker's program.
     pub(super) program: PathBuf,
@@ -38,27 +38,18 @@ pub(super) struct Target {
 
 const CONTENT: &str = "canary";
 
-/// Sets processes and probes of one process apart.
-static COUNT: AtomicU32 = AtomicU32::new(0);
-
 impl Target {
     pub(super) fn put_up(launcher: &Path) -> io::Result<Self> {
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let folder = env::temp_dir().join(format!("gathering-probe-{}-{number}", process::id()));
-        fs::DirBuilder::new().mode(0o755).create(&folder)?;
-        // What went wrong so far is more telling than that it could not be removed.
-        Self::fill(folder.clone(), launcher).inspect_err(|_| drop(fs::remove_dir_all(folder)))
-    }
-
-    fn fill(folder: PathBuf, launcher: &Path) -> io::Result<Self> {
-        let (file, socket) = (folder.join("file"), folder.join("socket"));
+        let folder = Temporary::make(Kind::Probe, &env::temp_dir())?;
+        let (file, socket) = (folder.path().join("file"), folder.path().join("socket"));
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
         File::create_new(&file)?.write_all(CONTENT.as_bytes())?;
         let unix = UnixListener::bind(&socket)?;
         for path in [&file, &socket] {
             fs::set_permissions(path, fs::Permissions::from_mode(0o666))?;
         }
         let program = if rustix::process::geteuid().is_root() {
-            reachable(launcher, &folder)?
+            reachable(launcher, folder.path())?
         } else {
             std::path::absolute(launcher)?
         };
@@ -74,7 +65,7 @@ impl Target {
             udp: udp.local_addr()?.port(),
             server: process::id(),
         };
-        Ok(Self { folder, seen, program, tcp, udp, unix })
+        Ok(Self { _folder: folder, seen, program, tcp, udp, unix })
     }
 
     /// What arrived counts, whatever the attacker believes.
@@ -104,13 +95,6 @@ fn reachable(launcher: &Path, folder: &Path) -> io::Result<PathBuf> {
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
     }
     Ok(program)
-}
-
-impl Drop for Target {
-    fn drop(&mut self) {
-        // The folder is in a place for temporary files, and there is nobody to tell.
-        let _ = fs::remove_dir_all(&self.folder);
-    }
 }
 
 /// The most that a probe says, and how long its output may stay open after its end.

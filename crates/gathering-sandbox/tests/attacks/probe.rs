@@ -46,6 +46,23 @@ fn a_report_survives_being_written_down() {
 }
 
 #[test]
+fn a_probe_removes_what_a_launcher_that_was_killed_has_left_and_nothing_that_is_in_use() {
+    for tier in tiers().filter(|tier| *tier == Tier::Confined) {
+        let write = "pwd -P; mkdir d; echo x > d/f; exec sleep 60";
+        let (killed, running) = (start(tier, &policy(), shell(write)), start(tier, &policy(), shell(write)));
+        let place = |child: &gathering_sandbox::Child| child.applied().private.clone().unwrap();
+        let (left, used) = (place(&killed), place(&running));
+        rustix::process::kill_process(killed.launcher(), rustix::process::Signal::KILL).unwrap();
+        killed.wait().unwrap();
+        assert!(left.exists());
+
+        probe(launcher(), ToolUser::default(), None);
+
+        assert!(!left.exists() && used.exists(), "{left:?} {used:?}");
+    }
+}
+
+#[test]
 fn a_probe_leaves_nothing_behind() {
     probe(launcher(), ToolUser::default(), None);
 
