@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::{Access, HostPattern, Permissions, ResourceLimits, is_public, narrower};
 
@@ -25,8 +25,10 @@ pub struct Grants {
     /// Who made it.
     pub origin: Origin,
     /// Files and folders that it may read, with all that is below them; absolute, links resolved. They need not exist.
+    #[serde(serialize_with = "readable")]
     pub read: Vec<PathBuf>,
     /// Files and folders that it may read and write, likewise.
+    #[serde(serialize_with = "readable")]
     pub write: Vec<PathBuf>,
     /// Hosts that it may connect to.
     pub network: Vec<HostPattern>,
@@ -111,6 +113,12 @@ impl Grants {
             limits: self.limits,
         }
     }
+}
+
+/// Shows paths that are not in UTF-8, such as the folder of a plugin or what a link leads to, with a question mark in a
+/// diamond where they are not. No permission can name such a path, and the sandbox refuses it.
+fn readable<S: Serializer>(paths: &[PathBuf], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(paths.iter().map(|path| path.to_string_lossy()))
 }
 
 /// What lies in a root of both.

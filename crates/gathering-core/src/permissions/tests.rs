@@ -160,6 +160,17 @@ fn a_grant_is_the_part_that_is_both_asked_for_and_allowed() {
 }
 
 #[test]
+fn a_plugin_in_a_folder_whose_name_is_not_utf_8_can_be_shown() {
+    use std::os::unix::ffi::OsStrExt;
+    let own = Path::new(std::ffi::OsStr::from_bytes(b"/plugins/caf\xe9"));
+
+    let grants = Grants::new(Origin::Installed, Some(own), &Permissions::default(), &Permissions::default());
+
+    let shown = serde_json::to_value(&grants).expect("JSON");
+    assert_eq!(shown["read"], json!(["/plugins/caf\u{fffd}"]));
+}
+
+#[test]
 fn what_nobody_asked_for_or_allowed_is_nothing_for_agents_and_the_own_folder_for_others() {
     let nothing = Permissions::default();
     let own = Some(Path::new("/plugins"));
