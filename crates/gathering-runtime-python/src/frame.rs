@@ -1,6 +1,7 @@
 //! Frames that a worker sends: one JSON-RPC 2.0 message a line, from a process that is not trusted.
 
 use std::borrow::Cow;
+use std::path::PathBuf;
 
 use gathering_core::ArgumentError;
 use serde::Deserialize;
@@ -52,6 +53,28 @@ pub struct Refusal {
     pub traceback: String,
     /// What does not fit, for `invalid_arguments` and `invalid_result`.
     pub errors: Vec<ArgumentError>,
+    /// What the system denied the plugin's code, if it failed because of that.
+    pub denied: Option<Denied>,
+}
+
+/// What a worker says that the system denied it. It may say anything.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Denied {
+    /// A file or folder.
+    File {
+        /// Where it would be.
+        path: PathBuf,
+        /// Whether it was to be written; else nobody knows.
+        write: bool,
+    },
+    /// A connection.
+    Host {
+        /// A name or address.
+        host: String,
+        /// The port.
+        port: u16,
+    },
 }
 
 /// Parses one line, without its newline. The error says what is wrong with it.
@@ -116,6 +139,7 @@ struct WireErrorData {
     traceback: String,
     #[serde(default)]
     errors: Vec<WireArgumentError>,
+    denied: Option<Denied>,
 }
 
 #[derive(Deserialize)]
@@ -130,6 +154,7 @@ impl WireError {
             code: String::new(),
             traceback: String::new(),
             errors: Vec::new(),
+            denied: None,
         });
         let errors = data.errors.into_iter().take(MAX_ERRORS).map(|error| ArgumentError {
             pointer: shortened(error.pointer, MAX_MESSAGE),
@@ -140,6 +165,7 @@ impl WireError {
             message: shortened(self.message, MAX_MESSAGE),
             traceback: shortened(data.traceback, MAX_TRACEBACK),
             errors: errors.collect(),
+            denied: data.denied,
         }
     }
 }

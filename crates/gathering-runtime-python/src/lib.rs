@@ -8,6 +8,7 @@ mod confinement;
 mod dynamic;
 mod environment;
 pub mod frame;
+mod hints;
 mod installer;
 mod interpreter;
 mod log;

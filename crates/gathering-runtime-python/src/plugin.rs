@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
 
 use crate::frame::Refusal;
+use crate::hints::Hints;
 use crate::pool::{Lease, Pool};
 use crate::worker::{Failure, Reply, ReturningCall};
 
@@ -26,13 +27,21 @@ pub(crate) struct PythonPlugin {
     with_context: HashSet<ToolName>,
     max_output: usize,
     tier: Tier,
+    /// Absent where nothing is denied.
+    hints: Option<Hints>,
 }
 
 impl PythonPlugin {
-    pub(crate) fn new(manifest: PluginManifest, pool: Arc<Pool>, max_output: usize, tier: Tier) -> Self {
+    pub(crate) fn new(
+        manifest: PluginManifest,
+        pool: Arc<Pool>,
+        max_output: usize,
+        tier: Tier,
+        hints: Option<Hints>,
+    ) -> Self {
         let with_context =
             manifest.tools.iter().filter(|tool| tool.requires_context).map(|tool| tool.name.clone());
-        Self { with_context: with_context.collect(), manifest, pool, max_output, tier }
+        Self { with_context: with_context.collect(), manifest, pool, max_output, tier, hints }
     }
 
     fn params(&self, call: &ToolCall, cx: &CallContext, parent: Option<u64>) -> Vec<u8> {
@@ -106,9 +115,13 @@ impl PythonPlugin {
 
     fn refused(&self, tool: &ToolName, refusal: Refusal) -> ToolError {
         let tool = tool.clone();
-        let Refusal { code, message, traceback, errors } = refusal;
+        let Refusal { code, message, traceback, errors, denied } = refusal;
+        let hint = denied.and_then(|denied| self.hints.as_ref()?.on(&denied));
         match code.as_str() {
-            "tool_error" => ToolError::Failed { tool, message, traceback },
+            "tool_error" => {
+                let message = hint.map_or_else(|| message.clone(), |hint| format!("{message}; {hint}"));
+                ToolError::Failed { tool, message, traceback }
+            }
             "invalid_arguments" if !errors.is_empty() => ToolError::InvalidArguments { tool, errors },
             "invalid_result" if !errors.is_empty() => ToolError::InvalidResult { tool, errors },
             "output_limit" => ToolError::OutputLimit { tool, limit: self.max_output },

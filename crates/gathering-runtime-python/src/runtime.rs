@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use gathering_core::{
     BoxFuture, Grants, LoadError, LoadErrorKind, LoadRequest, Origin, Permissions, Plugin, PluginId,
-    PluginManifest, PluginMetadata, PluginSecrets, PluginSource, Progress, Runtime,
+    PluginManifest, PluginMetadata, PluginSecrets, PluginSource, Progress, Runtime, Tier,
 };
 use gathering_sandbox::Holds;
 use serde_json::Value;
@@ -19,6 +19,7 @@ use tokio::sync::OnceCell;
 
 use crate::config::PythonConfig;
 use crate::environment::{Environments, Requirements};
+use crate::hints::Hints;
 use crate::interpreter::Interpreter;
 use crate::log::{Logs, Redacted};
 use crate::manifest;
@@ -284,8 +285,17 @@ impl PythonRuntime {
             loaded.manifest.metadata = prepared.with_permissions(loaded.manifest.metadata);
             let max_output = prepared.starter.max_output;
             let tier = prepared.starter.tier();
+            let hints = match tier {
+                Tier::Isolated | Tier::Confined => Some(Hints {
+                    plugin: request.id.clone(),
+                    asked: request.asked.clone(),
+                    grants: request.grants.clone(),
+                    policy: prepared.starter.policy()?,
+                }),
+                Tier::Unconfined | Tier::Native => None,
+            };
             let pool = Pool::new(prepared.starter, described.workers, worker);
-            Ok(Box::new(PythonPlugin::new(loaded.manifest, pool, max_output, tier)) as Box<dyn Plugin>)
+            Ok(Box::new(PythonPlugin::new(loaded.manifest, pool, max_output, tier, hints)) as Box<dyn Plugin>)
         })
         .await
     }

@@ -97,7 +97,8 @@ impl Starter {
         }
     }
 
-    fn policy(&self) -> Result<Policy, LoadError> {
+    /// What its workers may see and use.
+    pub(crate) fn policy(&self) -> Result<Policy, LoadError> {
         confinement::refuse_own(&self.data_dir, &self.label, &self.grants)?;
         // `gathering/_worker/__main__.py` in the SDK's folder.
         let sdk = self.program.ancestors().nth(3).unwrap_or(&self.program);

@@ -148,6 +148,25 @@ async fn files_outside_can_neither_be_read_nor_written() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_not_granted_is_named_with_the_command_that_would_allow_it() {
+    let Some(host) = confined().await else { return };
+    let link = host.plugins().join("link");
+    std::os::unix::fs::symlink("/etc/shadow", &link).expect("it can be made");
+
+    for (path, seen) in [("/etc/shadow", "/etc/shadow"), ("/srv/none", "/srv/none"), ("link", "/etc/shadow")]
+    {
+        let path = host.plugins().join(path);
+        let error = host.call("read", json!({"path": path})).await.expect_err("it is not granted");
+
+        let expected = format!(
+            "the plugin `boxed` may not read `{seen}`, and it does not ask for it; to allow it: add \
+             {{\"read\":[\"{seen}\"]}} to its permissions, then `gathering plugins grant boxed read={seen}`"
+        );
+        assert!(error.to_string().ends_with(&expected), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_plugin_that_would_see_the_servers_own_folder_is_not_run() {
     let Some(host) = confined().await else { return };
     // Beside the data directory, so that its own folder holds that.

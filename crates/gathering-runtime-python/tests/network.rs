@@ -232,7 +232,10 @@ async fn there_is_no_way_around_the_proxy() {
     let server = Server::mirror().await;
     let Some(host) = granted(&[&format!("network={}", server.address)]).await else { return };
 
-    host.call("direct", json!({"port": server.port()})).await.expect_err("it is another network");
+    let direct =
+        host.call("direct", json!({"port": server.port()})).await.expect_err("it is another network");
+    let expected = "hosts are reached through the proxy that `HTTPS_PROXY` names, and no other way";
+    assert!(direct.to_string().contains(expected), "{direct}");
 
     let address = server.address;
     let twice = format!(
@@ -275,6 +278,15 @@ async fn a_connection_ends_with_its_worker() {
 async fn a_plugin_without_a_grant_has_neither_proxy_nor_variables() {
     let Some(host) = granted(&[]).await else { return };
     assert_eq!(host.call("variables", json!({})).await, Ok(json!({})));
+    for (url, name) in
+        [("http://127.0.0.1:9/", "127.0.0.1:9"), ("https://www.example.com/", "www.example.com:443")]
+    {
+        let error = host.call("get", json!({"url": url})).await.expect_err("there is no network");
+        let expected = format!(
+            "the plugin `networked` may not connect to `{name}`; to allow it: `gathering plugins grant networked network={name}`"
+        );
+        assert!(error.to_string().contains(&expected), "{error}");
+    }
 
     host.grant("networked", Permissions::from_words(["network=127.0.0.1"]).expect("good words"))
         .await

@@ -35,6 +35,7 @@ use crate::{Failure, Step, Tier, probe};
 
 pub(crate) use parent::fork_plain;
 pub(crate) use scratch::STANDS_FOR;
+pub(crate) use sources::{CONFIGURATION, DEVICES, SYSTEM};
 
 /// The argument that makes the `gathering` binary a launcher.
 pub(crate) const ARGUMENT: &str = "__sandbox";

@@ -7,6 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::SetupError;
+use crate::launcher::{CONFIGURATION, DEVICES, SYSTEM};
 
 /// How strongly a program is confined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -156,6 +157,15 @@ impl Default for ToolUser {
 const MAX_PATHS: usize = 256;
 
 impl Policy {
+    /// Whether a program could read what is at `path`, or write it; `path` has no links, and there need be nothing at it.
+    pub fn allows(&self, path: &Path, write: bool) -> bool {
+        let own = ["/tmp", "/dev/shm", "/proc"].iter().chain(DEVICES).map(Path::new);
+        let system = SYSTEM.iter().chain(CONFIGURATION).map(Path::new);
+        own.chain(self.write.iter().map(PathBuf::as_path)).any(|root| path.starts_with(root))
+            || !write
+                && system.chain(self.read.iter().map(PathBuf::as_path)).any(|root| path.starts_with(root))
+    }
+
     /// Refuses what the launcher could not apply as it is written.
     pub(crate) fn check(&self) -> Result<(), SetupError> {
         let paths = self.read.iter().chain(&self.write).chain(&self.protected);
@@ -230,6 +240,26 @@ mod tests {
             let error = policy.check().unwrap_err();
 
             assert!(error.to_string().contains("is not an absolute path"), "{error}");
+        }
+    }
+
+    #[test]
+    fn it_says_what_a_program_could_read_and_write() {
+        let policy = Policy { read: vec!["/a".into()], write: vec!["/b".into()], ..Policy::default() };
+
+        for (path, read, write) in [
+            ("/a/b", true, false),
+            ("/b/c", true, true),
+            ("/usr/lib/x", true, false),
+            ("/etc/shadow", false, false),
+            ("/tmp/x", true, true),
+            ("/dev/null", true, true),
+            ("/ab", false, false),
+        ] {
+            assert_eq!(
+                (policy.allows(path.as_ref(), false), policy.allows(path.as_ref(), true)),
+                (read, write)
+            );
         }
     }
 

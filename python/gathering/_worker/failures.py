@@ -2,6 +2,8 @@
 
 MAX_MESSAGE = 4096
 MAX_TRACEBACK = 8192
+MAX_PATH = 4096
+MAX_HOST = 253
 
 
 def message_of(error):
@@ -44,6 +46,60 @@ def traceback_of(error, root):
     if len(lines) > 60:
         lines = [*lines[:20], "...", *lines[-40:]]
     return _short("\n".join(lines), MAX_TRACEBACK)
+
+
+def denied_of(error):
+    """What the system denied, if that is what the exception comes from: a file's path, or a host and port; else None.
+
+    Libraries wrap such errors in their own, so what led to the exception is looked at too.
+    """
+    seen, waiting = set(), [error]
+    while waiting and len(seen) < 32:
+        error = waiting.pop(0)
+        if id(error) in seen:
+            continue
+        seen.add(id(error))
+        try:
+            denied = (_denied_file(error) or _denied_host(error)) if isinstance(error, OSError) else None
+            causes = [error.__cause__, error.__context__, getattr(error, "reason", None), *error.args]
+        except Exception:
+            # Exceptions may have attributes that raise; then nothing is known of this one.
+            continue
+        if denied:
+            return denied
+        waiting.extend(cause for cause in causes if isinstance(cause, BaseException))
+    return None
+
+
+def _denied_file(error):
+    import errno
+    import os
+
+    if error.errno not in (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EROFS):
+        return None
+    if not isinstance(error.filename, (str, bytes)):
+        return None
+    path = os.path.realpath(os.fsdecode(error.filename))
+    if len(path) > MAX_PATH or not path.isprintable():
+        return None
+    return {"path": path, "write": error.errno == errno.EROFS}
+
+
+def _denied_host(error):
+    import errno
+    import socket
+
+    if not isinstance(error, socket.gaierror) and error.errno not in (errno.EPERM, errno.EACCES, errno.ENETUNREACH):
+        return None
+    step, found = error.__traceback__, None
+    while step is not None:
+        seen = step.tb_frame.f_locals
+        address = seen.get("address")
+        host, port = address[:2] if isinstance(address, tuple) and len(address) > 1 else (seen.get("host"), seen.get("port"))
+        if isinstance(host, str) and 0 < len(host) <= MAX_HOST and isinstance(port, int) and 0 < port < 65536:
+            found = {"host": host, "port": port}
+        step = step.tb_next
+    return found
 
 
 def _is_under(path, root):

@@ -210,7 +210,11 @@ class Server:
             return error
         if isinstance(error, TypeError) and (mismatch := self._mismatch(tool, arguments, error)):
             return _Refusal("invalid_arguments", mismatch, errors=[{"pointer": "", "message": mismatch}])
-        return _Refusal("tool_error", failures.message_of(error), failures.traceback_of(error, self._root))
+        refusal = _Refusal("tool_error", failures.message_of(error), failures.traceback_of(error, self._root))
+        denied = failures.denied_of(error)
+        if denied:
+            refusal.data["denied"] = denied
+        return refusal
 
     def _mismatch(self, tool, arguments, error):
         """Why the function cannot take the arguments, if that is what the TypeError is about."""

@@ -11,11 +11,11 @@ use crate::wire::Gap;
 use crate::{Failure, Policy, Step, ToolUser};
 
 /// The system's programs and libraries.
-pub(super) const SYSTEM: &[&str] =
+pub(crate) const SYSTEM: &[&str] =
     &["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store"];
 
 /// What programs need of the system's configuration, and gives nothing away.
-pub(super) const CONFIGURATION: &[&str] = &[
+pub(crate) const CONFIGURATION: &[&str] = &[
     "/etc/alternatives",
     "/etc/ld.so.cache",
     "/etc/localtime",
@@ -28,7 +28,7 @@ pub(super) const CONFIGURATION: &[&str] = &[
 ];
 
 /// The devices that there are.
-pub(super) const DEVICES: &[&str] = &["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"];
+pub(crate) const DEVICES: &[&str] = &["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"];
 
 /// A copy of mounts, and where it goes.
 pub(super) struct Source {
