@@ -21,6 +21,9 @@ pub struct PythonConfig {
     pub agents: Option<PathBuf>,
     /// Knows how workers are confined on this machine. By default they are not.
     pub prober: Arc<Prober>,
+    /// Whether workers are forked from a warm parent where the sandbox allows it: they start in a few milliseconds and
+    /// share most of their memory with it.
+    pub warm: bool,
     /// The most bytes of JSON that a call may give back.
     pub max_output: usize,
     /// The most bytes that a plugin's log takes before it is begun anew; the one before is kept.
@@ -36,6 +39,7 @@ impl Default for PythonConfig {
             data_dir: PathBuf::from(".gathering"),
             agents: None,
             prober: Arc::default(),
+            warm: true,
             max_output: 8 << 20,
             max_log: 1 << 20,
         }

@@ -21,6 +21,7 @@ mod runtime;
 mod sdk;
 mod source;
 mod starter;
+mod warm;
 mod worker;
 
 pub use config::PythonConfig;

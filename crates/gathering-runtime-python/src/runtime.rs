@@ -29,6 +29,7 @@ use crate::proxy::Proxy;
 use crate::sdk;
 use crate::source::{self, Source};
 use crate::starter::{Described, Starter, within};
+use crate::warm::{Seed, Warm};
 use crate::worker::Worker;
 
 /// How often a plugin is run anew because it turned out to need more packages.
@@ -44,6 +45,7 @@ pub struct PythonRuntime {
     environments: Environments,
     logs: Logs,
     described: AtomicU64,
+    warm: Arc<Warm>,
 }
 
 /// The Python that runs workers.
@@ -66,6 +68,7 @@ impl PythonRuntime {
             environments: Environments::new(config.data_dir.join("env"), config.uv.clone(), config.offline),
             logs: Logs::new(config.data_dir.join("logs"), config.max_log),
             described: AtomicU64::new(0),
+            warm: Arc::default(),
             config,
         }
     }
@@ -107,6 +110,23 @@ impl PythonRuntime {
     /// The same, if it was tried already.
     pub fn known_to_hold(&self) -> Option<&Holds> {
         self.config.prober.known()
+    }
+
+    /// Gets ready to start workers fast: finds the interpreter and what holds, and starts the warm parent that workers
+    /// are forked from. Who does not call it waits for that with the first worker.
+    pub async fn warm_up(&self) -> Result<(), LoadError> {
+        if !self.config.warm {
+            return Ok(());
+        }
+        let (interpreter, program) = (self.found_interpreter().await?, self.worker_program().await?);
+        let Holds::Sandbox { launcher, tier: gathering_sandbox::Tier::Isolated, .. } = self.holds().await
+        else {
+            return Ok(());
+        };
+        let seed = Seed { launcher: launcher.clone(), interpreter, program };
+        let warm = self.warm.clone();
+        let started = tokio::task::spawn_blocking(move || warm.start(&seed)).await;
+        started.map_err(|panic| LoadError::new(LoadErrorKind::RuntimeFailed, panic.to_string()))
     }
 
     /// The last lines that a plugin printed, at most `bytes` of them; empty if it never printed anything.
@@ -171,6 +191,7 @@ impl PythonRuntime {
             proxy: None,
             data_dir: self.config.data_dir.clone(),
             holds: self.holds().await.clone(),
+            warm: self.config.warm.then(|| self.warm.clone()),
             secrets: wanted.secrets,
             max_output: self.config.max_output,
             limit: wanted.deadline.saturating_duration_since(Instant::now()),

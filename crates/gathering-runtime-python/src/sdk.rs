@@ -36,6 +36,7 @@ const FILES: &[(&str, &str)] = files![
     "_worker/registries.py",
     "_worker/server.py",
     "_worker/values.py",
+    "_worker/warm.py",
     "core/__init__.py",
     "core/competency_registry.py",
     "core/file_handler_registry.py",

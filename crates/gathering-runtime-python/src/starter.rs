@@ -1,11 +1,11 @@
 //! Starts workers for one plugin: the process, the import, the load.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gathering_core::{Grants, LoadError, LoadErrorKind, PluginManifest, PluginMetadata, PluginSecrets, Tier};
-use gathering_sandbox::{Holds, Policy};
+use gathering_sandbox::{Holds, Newborn, Policy};
 use serde_json::{Map, Value, json};
 
 use crate::confinement::{self, refused};
@@ -14,6 +14,7 @@ use crate::log::PluginLog;
 use crate::manifest;
 use crate::process::{NotStarted, Process, Surroundings};
 use crate::proxy::Proxy;
+use crate::warm::{Seed, Warm, sdk_of};
 use crate::worker::{Reply, Worker};
 
 /// The most that a manifest may take as JSON text, in bytes.
@@ -41,6 +42,8 @@ pub(crate) struct Starter {
     /// GatheRing's own folder, of which no plugin is granted all.
     pub(crate) data_dir: PathBuf,
     pub(crate) holds: Holds,
+    /// Where workers are forked from; `None` if each is to start by itself.
+    pub(crate) warm: Option<Arc<Warm>>,
     pub(crate) max_output: usize,
     /// How long a start may take.
     pub(crate) limit: Duration,
@@ -78,7 +81,10 @@ impl Starter {
             Holds::Sandbox { launcher, tier, .. } => {
                 let policy = self.policy()?;
                 match self.let_in(*tier, &policy) {
-                    Ok(()) => Process::start_confined(around, launcher, *tier, policy).await,
+                    Ok(()) => {
+                        let newborn = self.newborn(launcher, *tier).await?;
+                        Process::start_confined(around, launcher, *tier, policy, newborn).await
+                    }
                     Err(error) => Err(NotStarted::Io(error)),
                 }
             }
@@ -97,11 +103,28 @@ impl Starter {
         }
     }
 
+    /// A child of the warm parent, where there can be one.
+    async fn newborn(
+        &self,
+        launcher: &Path,
+        tier: gathering_sandbox::Tier,
+    ) -> Result<Option<Newborn>, LoadError> {
+        let Some(warm) = self.warm.clone().filter(|_| tier == gathering_sandbox::Tier::Isolated) else {
+            return Ok(None);
+        };
+        let seed = Seed {
+            launcher: launcher.to_owned(),
+            interpreter: self.interpreter.clone(),
+            program: self.program.clone(),
+        };
+        let born = tokio::task::spawn_blocking(move || warm.newborn(&seed)).await;
+        born.map_err(|panic| LoadError::new(LoadErrorKind::RuntimeFailed, panic.to_string()))
+    }
+
     /// What its workers may see and use.
     pub(crate) fn policy(&self) -> Result<Policy, LoadError> {
         confinement::refuse_own(&self.data_dir, &self.label, &self.grants)?;
-        // `gathering/_worker/__main__.py` in the SDK's folder.
-        let sdk = self.program.ancestors().nth(3).unwrap_or(&self.program);
+        let sdk = sdk_of(&self.program);
         let (code, packages) = (&self.path, &self.site_packages);
         Ok(confinement::policy(&self.interpreter, sdk, packages, code, &self.home, &self.grants))
     }

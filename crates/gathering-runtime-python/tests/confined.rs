@@ -108,7 +108,8 @@ async fn without_namespaces_the_tools_of_a_root_server_are_let_into_its_closed_d
     if !rustix::process::geteuid().is_root() || !python.exists() {
         return println!("NOT RUN: root and a `/usr/bin/python3` are needed");
     }
-    let Some(host) = PythonHost::confined_in(Some(Tier::Confined), Some(python)).await else { return };
+    let with_python = |config: &mut gathering_runtime_python::PythonConfig| config.interpreter = Some(python);
+    let Some(host) = PythonHost::confined_in(Some(Tier::Confined), with_python).await else { return };
     let data_dir = host.folder.path().join("data");
     fs::set_permissions(host.folder.path(), fs::Permissions::from_mode(0o755)).expect("it is ours");
     fs::create_dir_all(&data_dir).expect("it can be made");

@@ -141,7 +141,9 @@ async fn a_file_that_never_ends_to_import_is_given_up() {
 
     let found = impatient.discover(Some(&host.plugins())).await.expect("the folder can be read");
 
-    assert!(found.errors[0].message.contains("it was not ready after"), "{:?}", found.errors);
+    // The runtime's clock and the host's run out together.
+    let said = &found.errors[0].message;
+    assert!(said.contains("it was not ready after") || said.contains("did not describe itself"), "{said}");
     let left: Vec<_> =
         std::fs::read_dir(host.folder.path().join("data/scratch")).expect("a folder").collect();
     assert!(left.is_empty(), "nothing is left of it: {left:?}");

@@ -13,6 +13,7 @@ mod limits;
 mod mounts;
 mod namespaces;
 mod network;
+mod newborn;
 mod parent;
 mod program;
 mod report;
@@ -22,6 +23,7 @@ mod seccomp;
 mod sources;
 mod supervise;
 mod user;
+mod warm;
 
 use std::fs;
 use std::io;
@@ -30,7 +32,7 @@ use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
 use crate::error::During;
-use crate::wire::{self, Launch, Reply};
+use crate::wire::{self, Launch, Reply, Role};
 use crate::{Failure, Step, Tier, probe};
 
 pub(crate) use parent::fork_plain;
@@ -71,6 +73,9 @@ fn run(socket: &UnixStream) -> Result<(), Failure> {
     let received = wire::receive::<Launch>(socket).during(Step::Start, "reading the policy")?;
     let Some((launch, mut descriptors)) = received else { return Ok(()) };
     launch.policy.check().map_err(|error| Failure::new(Step::Start, error.to_string(), ""))?;
+    if launch.role == Role::WarmParent {
+        return warm::become_parent(socket, launch);
+    }
     if descriptors.is_empty() {
         return Err(Failure::new(Step::Start, "no standard input was handed over", "update both programs"));
     }

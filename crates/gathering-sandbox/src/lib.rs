@@ -21,6 +21,7 @@ mod protect;
 mod spawn;
 mod temporary;
 mod usage;
+mod warm;
 mod wire;
 
 pub use child::{Child, Ended, Exit};
@@ -31,4 +32,5 @@ pub use policy::{Limits, Network, Policy, Tier, ToolUser};
 pub use probe::{Attack, Check, Report, TierReport, probe};
 pub use spawn::{Job, Stdio, spawn};
 pub use usage::{Budget, Usage, watch};
+pub use warm::{Newborn, WarmParent};
 pub use wire::{Applied, Gap};

@@ -11,12 +11,15 @@ use std::{fs, io, process};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::protect::Shields;
-use crate::wire::{self, Launch, MAX_DESCRIPTORS, Reply};
-use crate::{Child, Network, Policy, SetupError, Tier, launcher};
+use crate::wire::{self, Launch, Reply, Role};
+use crate::{Child, Network, Newborn, Policy, SetupError, Tier, launcher};
 
 /// How long the launcher may take until the program runs. It takes milliseconds; this is for machines that are
 /// drowning.
 const START: Duration = Duration::from_secs(20);
+
+/// The most channels that a program is given.
+const MAX_CHANNELS: usize = 7;
 
 /// A program to run.
 #[derive(Debug, Default)]
@@ -33,6 +36,9 @@ pub struct Job {
     pub stderr: Stdio,
     /// Descriptors that it finds open as 3, 4 and so on; at most seven.
     pub channels: Vec<OwnedFd>,
+    /// A process that joins the confinement in place of a new one, and is the program already. It has no channels.
+    /// In [`Tier::Confined`], where there is nothing to join, it cannot be given.
+    pub newborn: Option<Newborn>,
 }
 
 /// What a standard stream is connected to.
@@ -59,11 +65,11 @@ pub enum Stdio {
 /// in it. Then nothing of `job` ran.
 pub fn spawn(launcher: &Path, tier: Tier, policy: &Policy, job: Job) -> Result<Child, SetupError> {
     policy.check()?;
-    if job.channels.len() >= MAX_DESCRIPTORS {
-        return Err(SetupError::Policy(format!(
-            "at most {} channels can be handed over",
-            MAX_DESCRIPTORS - 1
-        )));
+    if job.channels.len() > MAX_CHANNELS {
+        return Err(SetupError::Policy(format!("at most {MAX_CHANNELS} channels can be handed over")));
+    }
+    if job.newborn.is_some() && (tier != Tier::Isolated || !job.channels.is_empty()) {
+        return Err(SetupError::Policy("a newborn joins namespaces, and takes no channels".to_owned()));
     }
     let shields = match tier {
         Tier::Isolated => Shields::raise(policy)?,
@@ -93,6 +99,7 @@ pub fn spawn(launcher: &Path, tier: Tier, policy: &Policy, job: Job) -> Result<C
         }
     };
     let launch = Launch {
+        role: if job.newborn.is_some() { Role::Newborn } else { Role::Program },
         tier,
         policy: policy.clone(),
         shields: shields.list.clone(),
@@ -100,7 +107,11 @@ pub fn spawn(launcher: &Path, tier: Tier, policy: &Policy, job: Job) -> Result<C
         args: job.args,
     };
     let child = Child::new(process, pidfd, socket, (pipe, outputs.0, outputs.1), policy, shields);
-    let descriptors: Vec<_> = std::iter::once(&stdin).chain(&job.channels).map(AsFd::as_fd).collect();
+    let descriptors: Vec<_> = std::iter::once(&stdin)
+        .chain(&job.channels)
+        .chain(job.newborn.as_ref().map(|newborn| &newborn.0))
+        .map(AsFd::as_fd)
+        .collect();
     begin(child, &launch, &descriptors)
 }
 
@@ -125,7 +136,9 @@ fn begin(
             Ok(child)
         }
         Ok(Some((Reply::Failed(failure), _))) => Err(SetupError::Step(failure)),
-        Ok(Some((Reply::Ended(_), _))) => Err(SetupError::Lost("it ended before it began".to_owned())),
+        Ok(Some((Reply::Ended(_) | Reply::Warm, _))) => {
+            Err(SetupError::Lost("it ended before it began".to_owned()))
+        }
         Ok(None) => {
             let why = sent.err().map_or_else(String::new, |error| format!(": {error}"));
             Err(SetupError::Lost(format!(

@@ -1,4 +1,5 @@
-//! What the server and the launcher say to each other over their socket.
+//! What the server, the launcher and a warm parent say to each other over their sockets: four bytes, least significant
+//! first, that tell the length of the JSON after them; descriptors travel with the four bytes.
 
 use std::ffi::OsString;
 use std::io::{self, IoSlice, IoSliceMut, Read};
@@ -19,17 +20,29 @@ use crate::{Failure, Policy, Tier};
 
 /// The longest message, in bytes.
 const MAX_MESSAGE: usize = 1 << 20;
-/// The most descriptors that a program is given: standard input and its channels.
-pub(crate) const MAX_DESCRIPTORS: usize = 8;
+/// The most descriptors that go with one message.
+pub(crate) const MAX_DESCRIPTORS: usize = 16;
 
 /// What the launcher is to do.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Launch {
+    pub(crate) role: Role,
     pub(crate) tier: Tier,
     pub(crate) policy: Policy,
     pub(crate) shields: Vec<Shield>,
     pub(crate) program: PathBuf,
     pub(crate) args: Vec<OsString>,
+}
+
+/// What the launcher is to become, or to start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Role {
+    /// The program is started. With the message come its standard input and its channels.
+    Program,
+    /// The launcher becomes the program, which is a [`WarmParent`](crate::WarmParent).
+    WarmParent,
+    /// A newborn joins. With the message come its standard input and the socket at whose other end it waits.
+    Newborn,
 }
 
 /// A path inside a writable folder that is mounted over itself.
@@ -46,6 +59,8 @@ pub(crate) struct Shield {
 /// What the launcher answers: first `Started` or `Failed`, and after `Started`, at last, `Ended`.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Reply {
+    /// The launcher has become a warm parent, which says so itself.
+    Warm,
     /// With the socket that a proxy accepts from, if the policy grants one.
     Started(Applied),
     Failed(Failure),

@@ -217,6 +217,7 @@ pub fn python_runtime(config: &Config, data_dir: &DataDir, prober: Arc<Prober>) 
         agents: Some(data_dir.dynamic()),
         prober,
         max_output: config.limits.max_output,
+        warm: config.python.warm,
         max_log: config.python.max_log,
     })
 }

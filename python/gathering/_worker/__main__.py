@@ -1,4 +1,7 @@
-"""Starts a worker: takes the protocol away from descriptors 0 and 1, then serves until the host goes away."""
+"""Starts a worker: takes the protocol away from descriptors 0 and 1, then serves until the host goes away.
+
+With the argument `warm` it starts a warm parent instead, whose children become workers.
+"""
 
 import os
 import sys
@@ -46,9 +49,18 @@ def _watch(requests):
 
 
 def main():
-    requests, replies = _take_protocol()
     sdk = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     sys.path.append(sdk)
+    if sys.argv[1:] == ["warm"]:
+        from gathering._worker import warm
+
+        warm.main(_become_worker)
+    else:
+        _become_worker()
+
+
+def _become_worker():
+    requests, replies = _take_protocol()
     _watch(requests)
     import faulthandler
 

@@ -132,7 +132,13 @@ impl Serve {
         gathering.announce(&url)?;
         self.greet(gathering, &url)?;
         let tried = gathering.clone();
-        tokio::spawn(async move { log_confinement(tried.python().holds().await) });
+        tokio::spawn(async move {
+            log_confinement(tried.python().holds().await);
+            // The first who makes a tool need not wait for it. Why Python cannot be had, whoever needs it is told.
+            if let Err(error) = tried.python().warm_up().await {
+                tracing::debug!(%error, "no warm parent of Python workers");
+            }
+        });
 
         let (end, ended) = oneshot::channel::<()>();
         let serving = gathering_server::serve(listener, app, async move {

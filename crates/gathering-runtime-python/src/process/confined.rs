@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use gathering_sandbox::{Budget, Child, Exit, Job, Policy, SetupError, Stdio, Tier, spawn};
+use gathering_sandbox::{Budget, Child, Exit, Job, Newborn, Policy, SetupError, Stdio, Tier, spawn};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::task::JoinSet;
@@ -32,12 +32,13 @@ impl From<io::Error> for NotStarted {
 }
 
 impl Process {
-    /// Starts a worker in `tier` under `policy`.
+    /// Starts a worker in `tier` under `policy`: a newborn, if there is one.
     pub(crate) async fn start_confined(
         around: Surroundings<'_>,
         launcher: &Path,
         tier: Tier,
         policy: Policy,
+        newborn: Option<Newborn>,
     ) -> Result<(Self, Pipes), NotStarted> {
         std::fs::create_dir_all(around.home)?;
         let job = Job {
@@ -47,6 +48,7 @@ impl Process {
             stdout: Stdio::Piped,
             stderr: Stdio::Piped,
             channels: Vec::new(),
+            newborn,
         };
         let budget = Budget::from(&policy.limits);
         let launcher = launcher.to_owned();

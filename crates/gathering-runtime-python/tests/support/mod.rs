@@ -50,12 +50,15 @@ impl PythonHost {
 
     /// A host whose workers are confined. If there can be none, the test says why it does not run.
     pub(crate) async fn confined() -> Option<Self> {
-        Self::confined_in(None, None).await
+        Self::confined_in(None, |_| {}).await
     }
 
-    /// The same in one tier and with one interpreter.
+    /// The same in one tier, and with other settings.
     #[expect(clippy::print_stdout, reason = "a test that cannot run says so")]
-    pub(crate) async fn confined_in(tier: Option<Tier>, interpreter: Option<PathBuf>) -> Option<Self> {
+    pub(crate) async fn confined_in(
+        tier: Option<Tier>,
+        change: impl FnOnce(&mut PythonConfig),
+    ) -> Option<Self> {
         let Some(launcher) = launcher() else {
             println!("NOT RUN: no launcher was built beside this test: run the tests of the whole workspace");
             return None;
@@ -63,7 +66,7 @@ impl PythonHost {
         let host = Self::with(|config| {
             let confinement = Confinement::Sandbox { launcher, tier, or_unconfined: false };
             config.prober = Arc::new(Prober::new(confinement));
-            config.interpreter = interpreter;
+            change(config);
         });
         if let Holds::Nothing(report) = host.runtime.holds().await {
             println!("NOT RUN: no confinement holds here: {report}");

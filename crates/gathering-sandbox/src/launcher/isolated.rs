@@ -15,9 +15,9 @@ use super::report::{self, Reporter};
 use super::seccomp::Sockets;
 use super::sources::Sources;
 use super::supervise::{Tree, supervise};
-use super::{let_go_of_streams, namespaces, network, parent, root, user};
+use super::{let_go_of_streams, namespaces, network, newborn, parent, root, user};
 use crate::error::During;
-use crate::wire::{Applied, Gap, Launch, Outcome};
+use crate::wire::{Applied, Gap, Launch, Outcome, Role};
 use crate::{Failure, Network, Step};
 
 pub(super) fn run(socket: &UnixStream, launch: Launch, inherits: Inherits) -> Result<(), Failure> {
@@ -94,7 +94,7 @@ impl Init {
         let step = Step::Start;
         parent::die_with_parent().during(step, "binding its life to the launcher's")?;
         rustix::system::sethostname(b"sandbox").during(step, "naming the host")?;
-        let Launch { policy, shields, program, args, tier } = self.launch;
+        let Launch { role, policy, shields, program, args, tier } = self.launch;
         let tools = user::of_tools(policy.user);
         let version = landlock::version();
         let mut gaps = std::mem::take(&mut self.sources.gaps);
@@ -119,7 +119,10 @@ impl Init {
         let stage =
             Stage { policy, program, args, inherits: self.inherits, tools, others, rules, sockets, applied };
         let ours = reporter.take().during(step, "handing on the report")?;
-        let tool = parent::fork(ours, |reporter| stage.run(reporter)).during(step, "starting the tool")?;
+        let tool = match role {
+            Role::Newborn => newborn::admit(stage, ours),
+            _ => parent::fork(ours, |reporter| stage.run(reporter)).during(step, "starting the tool"),
+        }?;
         let_go_of_streams(self.null.as_fd()).during(step, "letting go of its streams")?;
         rest(tool, self.tell)
     }

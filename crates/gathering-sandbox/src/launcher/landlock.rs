@@ -161,6 +161,11 @@ impl Ruleset {
         if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
 
+    /// Lets another process put the rules into force for itself.
+    pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+
     /// Puts the rules into force, for good. Needs `no_new_privs`.
     pub(super) fn enforce(self) -> Result<(), Failure> {
         // SAFETY: it takes two numbers.

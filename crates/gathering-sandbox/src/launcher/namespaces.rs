@@ -29,6 +29,13 @@ pub(super) fn enter(user: ToolUser) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Enters a new mount, network, ipc and host name namespace, as root may without a user namespace.
+pub(super) fn enter_as_root() -> Result<(), Failure> {
+    let all = UnshareFlags::NEWNS | UnshareFlags::NEWNET | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS;
+    // SAFETY: as above.
+    unsafe { rustix::thread::unshare_unsafe(all) }.map_err(|error| blocked(&error.into(), "namespaces"))
+}
+
 /// Names what on this system stands in the way.
 pub(super) fn blocked(error: &io::Error, what: &str) -> Failure {
     let set = |key: &str, value: &str| {

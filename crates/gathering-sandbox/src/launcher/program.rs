@@ -64,9 +64,7 @@ impl Stage {
             rules.enforce()?;
         }
         let line = command_line(&self.program, &self.args).during(Step::Program, "reading its arguments")?;
-        let variables = self.policy.env.iter().map(|(name, value)| CString::new(format!("{name}={value}")));
-        let variables: Vec<_> =
-            variables.collect::<Result<_, _>>().during(Step::Program, "reading variables")?;
+        let variables = variables(&self.policy)?;
         // If nobody listens, the launcher is gone, and with it the reason to run anything.
         reporter.ready(self.applied.clone()).during(step, "reporting to the launcher")?;
         seccomp::enforce(self.applied.tier, self.sockets)?;
@@ -96,7 +94,7 @@ fn arrange(inherits: &Inherits) -> io::Result<()> {
 }
 
 /// Says so now if the tool's user cannot even read what the policy grants: later, it would be a riddle.
-fn check_reach(policy: &Policy, program: &Path, tools: ToolUser) -> Result<(), Failure> {
+pub(super) fn check_reach(policy: &Policy, program: &Path, tools: ToolUser) -> Result<(), Failure> {
     let named = policy.read.iter().chain(&policy.write).map(PathBuf::as_path);
     for path in named.chain([program]) {
         let folder = path.is_dir();
@@ -129,13 +127,19 @@ fn missing(program: &Path) -> Failure {
     )
 }
 
-fn command_line(program: &Path, args: &[OsString]) -> io::Result<Vec<CString>> {
+pub(super) fn command_line(program: &Path, args: &[OsString]) -> io::Result<Vec<CString>> {
     let all = std::iter::once(program.as_os_str()).chain(args.iter().map(OsString::as_os_str));
     all.map(|text: &OsStr| CString::new(text.as_bytes()).map_err(Into::into)).collect()
 }
 
+/// Its environment, as it is handed over.
+pub(super) fn variables(policy: &Policy) -> Result<Vec<CString>, Failure> {
+    let variables = policy.env.iter().map(|(name, value)| CString::new(format!("{name}={value}")));
+    variables.collect::<Result<_, _>>().during(Step::Program, "reading variables")
+}
+
 /// Never returns, except for an error.
-fn execute(program: &Path, line: &[CString], variables: &[CString]) -> Failure {
+pub(super) fn execute(program: &Path, line: &[CString], variables: &[CString]) -> Failure {
     let pointers = |strings: &[CString]| -> Vec<*const libc::c_char> {
         strings.iter().map(|string| string.as_ptr()).chain([std::ptr::null()]).collect()
     };

@@ -145,6 +145,16 @@ pub(super) fn enforce(tier: Tier, sockets: Sockets) -> Result<(), Failure> {
     )
 }
 
+/// The filter as the kernel reads it, for another process that puts it into force for itself.
+pub(super) fn bytes(tier: Tier, sockets: Sockets) -> Vec<u8> {
+    let instruction = |one: &sock_filter| {
+        let [code_low, code_high] = one.code.to_ne_bytes();
+        let [k0, k1, k2, k3] = one.k.to_ne_bytes();
+        [code_low, code_high, one.jt, one.jf, k0, k1, k2, k3]
+    };
+    filter(tier, sockets).iter().flat_map(instruction).collect()
+}
+
 fn filter(tier: Tier, sockets: Sockets) -> Vec<sock_filter> {
     let mut filter = Filter(Vec::new());
     filter.load(4);

@@ -1,0 +1,88 @@
+//! The warm parent that workers are forked from: started when the first worker is, and again when it was lost.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use gathering_sandbox::{Newborn, SetupError, ToolUser, WarmParent};
+
+use crate::interpreter::Interpreter;
+
+/// The warm parent of a runtime.
+#[derive(Debug, Default)]
+pub(crate) struct Warm(Mutex<State>);
+
+#[derive(Debug, Default)]
+enum State {
+    /// Not started, or lost.
+    #[default]
+    Cold,
+    Running(WarmParent),
+    /// It cannot be started here, and workers start by themselves.
+    Impossible,
+}
+
+/// What a warm parent is started from.
+#[derive(Debug, Clone)]
+pub(crate) struct Seed {
+    pub(crate) launcher: PathBuf,
+    pub(crate) interpreter: Arc<Interpreter>,
+    /// The worker's program.
+    pub(crate) program: PathBuf,
+}
+
+impl Warm {
+    /// A newborn; `None` where there can be no warm parent. Blocks, the first time for as long as Python takes to start.
+    pub(crate) fn newborn(&self, seed: &Seed) -> Option<Newborn> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let State::Running(parent) = &*state {
+            match parent.newborn() {
+                Ok(newborn) => return Some(newborn),
+                Err(error) => {
+                    tracing::warn!("the warm parent of workers was lost ({error}); another is started");
+                    *state = State::Cold;
+                }
+            }
+        }
+        if matches!(*state, State::Impossible) {
+            return None;
+        }
+        match seed.start().and_then(|parent| {
+            let newborn = parent.newborn().map_err(|error| SetupError::Lost(error.to_string()))?;
+            Ok((parent, newborn))
+        }) {
+            Ok((parent, newborn)) => {
+                *state = State::Running(parent);
+                Some(newborn)
+            }
+            Err(error) => {
+                tracing::warn!(
+                    "workers start cold, which takes longer, because there is no warm parent: {error}"
+                );
+                *state = State::Impossible;
+                None
+            }
+        }
+    }
+
+    /// Starts the warm parent if there is none yet. Blocks.
+    pub(crate) fn start(&self, seed: &Seed) {
+        // Whoever is born and finds nobody to join ends.
+        drop(self.newborn(seed));
+    }
+}
+
+impl Seed {
+    fn start(&self) -> Result<WarmParent, SetupError> {
+        let sdk = sdk_of(&self.program);
+        let mut read: Vec<PathBuf> =
+            self.interpreter.folders.iter().filter(|path| path.exists()).cloned().collect();
+        read.push(sdk.to_owned());
+        let args = vec!["-I".into(), "-S".into(), self.program.clone().into(), "warm".into()];
+        WarmParent::start(&self.launcher, self.interpreter.program.clone(), args, read, ToolUser::default())
+    }
+}
+
+/// The folder of the SDK, in which the worker's program is `gathering/_worker/__main__.py`.
+pub(crate) fn sdk_of(program: &Path) -> &Path {
+    program.ancestors().nth(3).unwrap_or(program)
+}
