@@ -17,27 +17,26 @@ pub(crate) struct Hints {
     pub(crate) plugin: PluginId,
     pub(crate) asked: Permissions,
     pub(crate) grants: Grants,
-    pub(crate) policy: Policy,
 }
 
 impl Hints {
-    /// A sentence on what was denied, if it was for lack of a grant. It is the same whether there is such a file or host or
+    /// A sentence on what `policy` denied, if it was for lack of a grant. It is the same whether there is such a file or host or
     /// not, of which whoever calls a tool is to learn nothing.
-    pub(crate) fn on(&self, denied: &Denied) -> Option<String> {
+    pub(crate) fn on(&self, denied: &Denied, policy: &Policy) -> Option<String> {
         match denied {
-            Denied::File { path, write } => self.on_file(path, *write),
+            Denied::File { path, write } => self.on_file(path, *write, policy),
             Denied::Host { host, port } => self.on_host(host, *port),
         }
     }
 
-    fn on_file(&self, path: &Path, write: bool) -> Option<String> {
+    fn on_file(&self, path: &Path, write: bool, policy: &Policy) -> Option<String> {
         let is_plain = |text: &str| text.len() <= MAX_PATH && !text.contains(char::is_control);
         if !path.is_absolute() || !path.to_str().is_some_and(is_plain) {
             return None;
         }
-        let access = if !self.policy.allows(path, false) {
+        let access = if !policy.allows(path, false) {
             Access::Read(path)
-        } else if write && !self.policy.allows(path, true) {
+        } else if write && !policy.allows(path, true) {
             Access::Write(path)
         } else {
             return None;
@@ -65,20 +64,20 @@ mod tests {
 
     use super::*;
 
-    fn hints() -> Hints {
+    fn on(denied: &Denied) -> Option<String> {
         let words = ["network=api.example.com:443", "read=/data"];
         let asked = Permissions::from_words(words).expect("good words");
         let grants = Grants::new(Origin::Installed, None, &asked, &asked);
         let policy = Policy { read: vec!["/data".into()], ..Policy::default() };
-        Hints { plugin: PluginId::new("p").expect("an id"), asked, grants, policy }
+        Hints { plugin: PluginId::new("p").expect("an id"), asked, grants }.on(denied, &policy)
     }
 
     fn on_file(path: &str, write: bool) -> Option<String> {
-        hints().on(&Denied::File { path: path.into(), write })
+        on(&Denied::File { path: path.into(), write })
     }
 
     fn on_host(host: &str, port: u16) -> Option<String> {
-        hints().on(&Denied::Host { host: host.into(), port })
+        on(&Denied::Host { host: host.into(), port })
     }
 
     #[test]

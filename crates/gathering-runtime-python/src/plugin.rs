@@ -12,7 +12,6 @@ use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
 
 use crate::frame::Refusal;
-use crate::hints::Hints;
 use crate::pool::{Lease, Pool};
 use crate::worker::{Failure, Reply, ReturningCall};
 
@@ -27,21 +26,13 @@ pub(crate) struct PythonPlugin {
     with_context: HashSet<ToolName>,
     max_output: usize,
     tier: Tier,
-    /// Absent where nothing is denied.
-    hints: Option<Hints>,
 }
 
 impl PythonPlugin {
-    pub(crate) fn new(
-        manifest: PluginManifest,
-        pool: Arc<Pool>,
-        max_output: usize,
-        tier: Tier,
-        hints: Option<Hints>,
-    ) -> Self {
+    pub(crate) fn new(manifest: PluginManifest, pool: Arc<Pool>, max_output: usize, tier: Tier) -> Self {
         let with_context =
             manifest.tools.iter().filter(|tool| tool.requires_context).map(|tool| tool.name.clone());
-        Self { with_context: with_context.collect(), manifest, pool, max_output, tier, hints }
+        Self { with_context: with_context.collect(), manifest, pool, max_output, tier }
     }
 
     fn params(&self, call: &ToolCall, cx: &CallContext, parent: Option<u64>) -> Vec<u8> {
@@ -115,13 +106,9 @@ impl PythonPlugin {
 
     fn refused(&self, tool: &ToolName, refusal: Refusal) -> ToolError {
         let tool = tool.clone();
-        let Refusal { code, message, traceback, errors, denied } = refusal;
-        let hint = denied.and_then(|denied| self.hints.as_ref()?.on(&denied));
+        let Refusal { code, message, traceback, errors, .. } = self.pool.explain(refusal);
         match code.as_str() {
-            "tool_error" => {
-                let message = hint.map_or_else(|| message.clone(), |hint| format!("{message}; {hint}"));
-                ToolError::Failed { tool, message, traceback }
-            }
+            "tool_error" => ToolError::Failed { tool, message, traceback },
             "invalid_arguments" if !errors.is_empty() => ToolError::InvalidArguments { tool, errors },
             "invalid_result" if !errors.is_empty() => ToolError::InvalidResult { tool, errors },
             "output_limit" => ToolError::OutputLimit { tool, limit: self.max_output },
@@ -156,10 +143,26 @@ impl PythonPlugin {
         }
     }
 
+    /// Asks a worker for something other than a call. The error is for people.
+    async fn ask(&self, lease: &mut Lease, method: &str) -> Result<Value, String> {
+        match lease.worker().request(method, b"{}", MAX_HOOK_ANSWER, None).await {
+            Ok(Reply::Value(value)) => {
+                lease.keep();
+                Ok(value)
+            }
+            Ok(Reply::Refused(refusal)) => {
+                lease.keep();
+                Err(self.pool.explain(refusal).message)
+            }
+            Ok(Reply::NotJson(error)) => Err(error.to_string()),
+            Err(failure) => Err(failure.to_string()),
+        }
+    }
+
     /// Runs a hook in every worker that runs.
     async fn hook(&self, method: &str) -> Result<(), HookError> {
         for lease in &mut self.pool.lease_all().await.leases {
-            ask(lease, method).await.map_err(|message| HookError { message })?;
+            self.ask(lease, method).await.map_err(|message| HookError { message })?;
         }
         Ok(())
     }
@@ -210,7 +213,7 @@ impl Plugin for PythonPlugin {
                     details: object(json!({"busy": true, "note": note})),
                 };
             };
-            match ask(&mut lease, "health").await {
+            match self.ask(&mut lease, "health").await {
                 Ok(said) => read_health(said),
                 Err(message) => Health::unhealthy(message),
             }
@@ -222,7 +225,7 @@ impl Plugin for PythonPlugin {
             let all = self.pool.lease_all().await;
             self.pool.close();
             for mut lease in all.leases {
-                if let Err(message) = ask(&mut lease, "unload").await {
+                if let Err(message) = self.ask(&mut lease, "unload").await {
                     tracing::warn!(plugin = %self.manifest.metadata.id, "its unload() failed: {message}");
                 }
                 lease.end().await;
@@ -242,22 +245,6 @@ impl Plugin for PythonPlugin {
 impl Drop for PythonPlugin {
     fn drop(&mut self) {
         self.pool.close();
-    }
-}
-
-/// Asks a worker for something other than a call. The error is for people.
-async fn ask(lease: &mut Lease, method: &str) -> Result<Value, String> {
-    match lease.worker().request(method, b"{}", MAX_HOOK_ANSWER, None).await {
-        Ok(Reply::Value(value)) => {
-            lease.keep();
-            Ok(value)
-        }
-        Ok(Reply::Refused(refusal)) => {
-            lease.keep();
-            Err(refusal.message)
-        }
-        Ok(Reply::NotJson(error)) => Err(error.to_string()),
-        Err(failure) => Err(failure.to_string()),
     }
 }
 

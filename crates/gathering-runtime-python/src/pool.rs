@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use gathering_core::{CallContext, CallId, LoadError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
+use crate::frame::Refusal;
 use crate::starter::Starter;
 use crate::worker::{ReturningCall, Worker};
 
@@ -36,6 +37,11 @@ impl Pool {
             enabled: AtomicBool::new(false),
             closed: AtomicBool::new(false),
         })
+    }
+
+    /// Adds to a refusal what would allow the plugin's code what it was denied.
+    pub(crate) fn explain(&self, refusal: Refusal) -> Refusal {
+        self.starter.explain(refusal)
     }
 
     /// How many workers there may be.

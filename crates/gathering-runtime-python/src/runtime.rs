@@ -189,6 +189,7 @@ impl PythonRuntime {
             config: wanted.config,
             grants: wanted.grants,
             proxy: None,
+            hints: None,
             data_dir: self.config.data_dir.clone(),
             holds: self.holds().await.clone(),
             warm: self.config.warm.then(|| self.warm.clone()),
@@ -297,6 +298,10 @@ impl PythonRuntime {
         let mut prepared = self.prepare(wanted).await?;
         let log = Redacted { log: prepared.starter.log.clone(), secrets: request.secrets.clone() };
         prepared.starter.proxy = Proxy::new(request.id.clone(), request.grants, request.asked, log);
+        if prepared.starter.tier() != Tier::Unconfined {
+            let (plugin, asked) = (request.id.clone(), request.asked.clone());
+            prepared.starter.hints = Some(Hints { plugin, asked, grants: request.grants.clone() });
+        }
         within(request.deadline, async {
             let (mut worker, described) = self.import(&mut prepared, &request.progress).await?;
             let mut loaded = prepared.starter.load(&mut worker).await.map_err(|error| match error.kind {
@@ -306,17 +311,8 @@ impl PythonRuntime {
             loaded.manifest.metadata = prepared.with_permissions(loaded.manifest.metadata);
             let max_output = prepared.starter.max_output;
             let tier = prepared.starter.tier();
-            let hints = match tier {
-                Tier::Isolated | Tier::Confined => Some(Hints {
-                    plugin: request.id.clone(),
-                    asked: request.asked.clone(),
-                    grants: request.grants.clone(),
-                    policy: prepared.starter.policy()?,
-                }),
-                Tier::Unconfined | Tier::Native => None,
-            };
             let pool = Pool::new(prepared.starter, described.workers, worker);
-            Ok(Box::new(PythonPlugin::new(loaded.manifest, pool, max_output, tier, hints)) as Box<dyn Plugin>)
+            Ok(Box::new(PythonPlugin::new(loaded.manifest, pool, max_output, tier)) as Box<dyn Plugin>)
         })
         .await
     }

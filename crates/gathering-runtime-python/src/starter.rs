@@ -9,6 +9,8 @@ use gathering_sandbox::{Holds, Newborn, Policy};
 use serde_json::{Map, Value, json};
 
 use crate::confinement::{self, refused};
+use crate::frame::Refusal;
+use crate::hints::Hints;
 use crate::interpreter::Interpreter;
 use crate::log::PluginLog;
 use crate::manifest;
@@ -39,6 +41,8 @@ pub(crate) struct Starter {
     pub(crate) grants: Grants,
     /// Its workers' way to a network, if it is granted one.
     pub(crate) proxy: Option<Arc<Proxy>>,
+    /// What it may, to say what it may not; absent where a grant would not help or nothing is denied.
+    pub(crate) hints: Option<Hints>,
     /// GatheRing's own folder, of which no plugin is granted all.
     pub(crate) data_dir: PathBuf,
     pub(crate) holds: Holds,
@@ -121,8 +125,7 @@ impl Starter {
         born.map_err(|panic| LoadError::new(LoadErrorKind::RuntimeFailed, panic.to_string()))
     }
 
-    /// What its workers may see and use.
-    pub(crate) fn policy(&self) -> Result<Policy, LoadError> {
+    fn policy(&self) -> Result<Policy, LoadError> {
         confinement::refuse_own(&self.data_dir, &self.label, &self.grants)?;
         let sdk = sdk_of(&self.program);
         let (code, packages) = (&self.path, &self.site_packages);
@@ -206,11 +209,24 @@ impl Starter {
         Ok(json!({"path": self.path, "site_packages": self.site_packages, "environment": environment}))
     }
 
+    /// Adds to a refusal what would allow the plugin's code what it was denied.
+    pub(crate) fn explain(&self, refusal: Refusal) -> Refusal {
+        let hint = refusal.denied.as_ref().and_then(|denied| {
+            // Without a policy there are no workers, and so nobody who is denied anything.
+            self.hints.as_ref()?.on(denied, &self.policy().ok()?)
+        });
+        match hint {
+            Some(hint) => Refusal { message: format!("{}; {hint}", refusal.message), ..refusal },
+            None => refusal,
+        }
+    }
+
     async fn ask(&self, worker: &mut Worker, method: &str, params: &Value) -> Result<Value, LoadError> {
         let params = params.to_string();
         match worker.request(method, params.as_bytes(), MAX_MANIFEST, None).await {
             Ok(Reply::Value(value)) => Ok(value),
             Ok(Reply::Refused(refusal)) => {
+                let refusal = self.explain(refusal);
                 let kind = match refusal.code.as_str() {
                     "missing_dependency" => LoadErrorKind::MissingDependency,
                     _ => LoadErrorKind::InvalidPlugin,

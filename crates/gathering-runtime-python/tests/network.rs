@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use gathering_core::Permissions;
+use gathering_host::Dependencies;
 use gathering_sandbox::{Holds, Tier};
 use serde_json::json;
 use support::PythonHost;
@@ -296,4 +297,21 @@ async fn a_plugin_without_a_grant_has_neither_proxy_nor_variables() {
     let expected =
         json!({"HTTP_PROXY": proxy, "HTTPS_PROXY": proxy, "http_proxy": proxy, "https_proxy": proxy});
     assert_eq!(host.call("variables", json!({})).await, Ok(expected));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hook_that_fails_for_lack_of_a_grant_says_so_too() {
+    let Some(host) = granted(&[]).await else { return };
+    let hooks = "
+def on_enable(self):
+    import urllib.request
+    urllib.request.urlopen('https://api.example.com/', timeout=5)
+";
+    let id = host.know("eager", hooks).await;
+    host.load(id.as_str(), None, Dependencies::MustBeLoaded).await.expect("it loads");
+
+    let error = host.enable(id.as_str()).await.expect_err("there is no network").to_string();
+
+    let expected = "the plugin `eager` may not connect to `api.example.com:443`, and it does not ask for it";
+    assert!(error.contains(expected), "{error}");
 }

@@ -21,11 +21,13 @@ _MAX_MANIFEST = 64 << 20
 class _Refusal(Exception):
     """A request is answered with an error."""
 
-    def __init__(self, code, message, traceback="", errors=None):
+    def __init__(self, code, message, traceback="", errors=None, denied=None):
         super().__init__(message)
         self.data = {"code": code, "message": message, "traceback": traceback}
         if errors is not None:
             self.data["errors"] = errors
+        if denied is not None:
+            self.data["denied"] = denied
 
 
 class _Tool:
@@ -140,14 +142,7 @@ class Server:
     def _refuse(self, id, error):
         if isinstance(error, SystemExit):
             _leave(_exit_code(error))
-        if isinstance(error, _Refusal):
-            data = error.data
-        else:
-            data = {
-                "code": "tool_error",
-                "message": failures.message_of(error),
-                "traceback": failures.traceback_of(error, self._root),
-            }
+        data = (error if isinstance(error, _Refusal) else self._raised(error)).data
         message = data.pop("message")
         return b'{"jsonrpc":"2.0","id":%d,"error":%s}\n' % (
             id,
@@ -210,11 +205,11 @@ class Server:
             return error
         if isinstance(error, TypeError) and (mismatch := self._mismatch(tool, arguments, error)):
             return _Refusal("invalid_arguments", mismatch, errors=[{"pointer": "", "message": mismatch}])
-        refusal = _Refusal("tool_error", failures.message_of(error), failures.traceback_of(error, self._root))
-        denied = failures.denied_of(error)
-        if denied:
-            refusal.data["denied"] = denied
-        return refusal
+        return self._raised(error)
+
+    def _raised(self, error):
+        traceback = failures.traceback_of(error, self._root)
+        return _Refusal("tool_error", failures.message_of(error), traceback, denied=failures.denied_of(error))
 
     def _mismatch(self, tool, arguments, error):
         """Why the function cannot take the arguments, if that is what the TypeError is about."""
@@ -348,7 +343,7 @@ class _Loading:
             message = f"{name}, line {error.lineno}: {type(error).__name__}: {error.msg}"
         else:
             message = failures.message_of(error)
-        raise _Refusal(code, message, traceback) from None
+        raise _Refusal(code, message, traceback, denied=failures.denied_of(error)) from None
 
 
 def _check_context(tool):

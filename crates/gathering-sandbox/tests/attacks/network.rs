@@ -151,7 +151,9 @@ print('tried all')
 
     let said = said(&mut child);
 
-    assert_eq!(said, "tried all\n");
+    // Without rules of Landlock for TCP it can listen too, in a network of its own that nobody else is in.
+    let listens = if child.applied().landlock < 4 { "worked: bind\n" } else { "" };
+    assert_eq!(said, format!("{listens}tried all\n"));
     assert!(tcp.accept().is_err() && everywhere.accept().is_err() && hidden.accept().is_err());
     assert!(udp.recv(&mut [0]).is_err());
     let proxy = child.proxy.take().unwrap();
