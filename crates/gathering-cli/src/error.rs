@@ -90,8 +90,9 @@ impl CliError {
     /// The answer of a tool that itself raised an error.
     pub(crate) fn from_tool(answer: Value) -> Self {
         let text = |name: &str| answer.pointer(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let (message, traceback) = (text("/error/message"), text("/error/traceback"));
-        Self::new(Exit::Failed, "tool_error", message).with(traceback, answer)
+        let (code, message, traceback) =
+            (text("/error/code"), text("/error/message"), text("/error/traceback"));
+        Self::new(Exit::Failed, &code, message).with(traceback, answer)
     }
 
     fn with(mut self, traceback: String, document: Value) -> Self {

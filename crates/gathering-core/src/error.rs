@@ -84,6 +84,16 @@ pub enum ToolError {
         /// Where in the plugin's own code, for its author; may be empty.
         traceback: String,
     },
+    /// What the call ran came to a limit and was stopped. The call was made.
+    #[error("{message}")]
+    LimitReached {
+        /// The tool.
+        tool: ToolName,
+        /// Which limit.
+        limit: ReachedLimit,
+        /// What was reached, what to do, and what it had said until then.
+        message: String,
+    },
     /// The worker ended before it answered. Its state is lost; the next call gets a new worker.
     #[error(
         "the worker of the plugin `{plugin}` ended during the call ({reason}); the next call gets a new one"
@@ -152,6 +162,7 @@ impl ToolError {
             Self::TooLarge { .. } => "too_large",
             Self::Busy { .. } => "busy",
             Self::Failed { .. } => "tool_error",
+            Self::LimitReached { limit, .. } => limit.code(),
             Self::WorkerExited { .. } => "worker_exited",
             Self::TimedOut { .. } => "timed_out",
             Self::ProtocolError { .. } => "protocol_error",
@@ -169,6 +180,7 @@ impl ToolError {
                 change(message);
                 change(traceback);
             }
+            Self::LimitReached { message, .. } => change(message),
             Self::Forbidden { reason }
             | Self::WrongState { reason, .. }
             | Self::WorkerExited { reason, .. }
@@ -188,6 +200,37 @@ impl ToolError {
             | Self::TimedOut { .. }
             | Self::OutputLimit { .. }
             | Self::ShuttingDown => {}
+        }
+    }
+}
+
+/// A limit that what a call ran came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReachedLimit {
+    /// The time that it was given.
+    Time,
+    /// Memory.
+    Memory,
+    /// Processes and threads at once.
+    Processes,
+    /// Processor time.
+    Cpu,
+    /// The size of a file.
+    FileSize,
+    /// What all files together take on disk.
+    Disk,
+}
+
+impl ReachedLimit {
+    /// The stable code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Time => "time_limit",
+            Self::Memory => "memory_limit",
+            Self::Processes => "process_limit",
+            Self::Cpu => "cpu_limit",
+            Self::FileSize => "file_size_limit",
+            Self::Disk => "disk_limit",
         }
     }
 }

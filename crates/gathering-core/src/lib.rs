@@ -27,7 +27,7 @@ pub use authoring::{Authoring, AuthoringRefused, DynamicPlugin, DynamicTool, MAX
 pub use call::{CallContext, CallId, Caller, HeldCompetency, HostServices, Tier, ToolCall, TraceId};
 pub use category::{CompetencyCategory, ToolCategory};
 pub use competency::{CompetencyDefinition, CompetencyLevel, Requirement};
-pub use error::{ArgumentError, HookError, LoadError, LoadErrorKind, ToolError};
+pub use error::{ArgumentError, HookError, LoadError, LoadErrorKind, ReachedLimit, ToolError};
 pub use file_handler::{FileHandlerDefinition, FileOperation};
 pub use names::{
     CompetencyId, FileHandlerName, NameError, PluginId, RESERVED_PLUGIN_IDS, ToolName, edit_distance,

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     BoxFuture, CallContext, CompetencyDefinition, FileHandlerDefinition, HookError, Permissions, PluginId,
-    Schema, Tier, ToolCall, ToolDefinition, ToolError, ToolOutput,
+    Schema, Tier, ToolCall, ToolDefinition, ToolError, ToolName, ToolOutput,
 };
 
 /// What a plugin says of itself.
@@ -317,6 +317,11 @@ pub trait Plugin: Send + Sync {
     /// How it is confined.
     fn tier(&self) -> Tier {
         Tier::Native
+    }
+
+    /// How what runs one of its tools is confined; `None` if that is not known yet, or nothing can run it.
+    fn tool_tier(&self, _tool: &ToolName) -> Option<Tier> {
+        Some(self.tier())
     }
 
     /// How many calls it serves at once; the host lets no more in. At least 1.

@@ -43,9 +43,9 @@ impl Tool {
         self.instance.status()
     }
 
-    /// How its plugin is confined; `None` until the plugin is started.
+    /// How what runs it is confined; `None` until that is known.
     pub fn tier(&self) -> Option<Tier> {
-        self.instance.tier()
+        self.instance.started().and_then(|plugin| plugin.tool_tier(&self.name))
     }
 }
 

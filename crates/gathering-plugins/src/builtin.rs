@@ -1,6 +1,9 @@
 //! The list of the plugins that are part of GatheRing.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+
+use gathering_sandbox::Prober;
 
 use crate::Builtin;
 
@@ -9,11 +12,11 @@ use crate::Builtin;
 pub struct OwnPlaces {
     /// What tools neither read, list nor write: the data directory, which holds the operator's token.
     pub private: Vec<PathBuf>,
-    /// What tools do not write: the plugin folders, since what lies there is run.
+    /// What tools do not write, commands included: the plugin folders, since what lies there is run.
     pub protected: Vec<PathBuf>,
 }
 
-/// Every built-in plugin; one line each.
-pub fn all(own: &OwnPlaces) -> Vec<Builtin> {
-    vec![crate::core::builtin(own.clone())]
+/// Every built-in plugin; one line each. `prober` knows how what their tools run is confined.
+pub fn all(own: &OwnPlaces, prober: &Arc<Prober>) -> Vec<Builtin> {
+    vec![crate::core::builtin(own.clone(), prober.clone())]
 }

@@ -11,11 +11,13 @@ mod list_directory;
 mod pattern;
 mod plugin_authoring;
 mod read_file;
+mod run_command;
 mod write_file;
 
 use std::sync::Arc;
 
 use gathering_core::{LoadError, LoadErrorKind, Plugin, PluginManifest};
+use gathering_sandbox::Prober;
 use serde_json::{Value, json};
 
 use self::base::{Base, Names};
@@ -23,8 +25,8 @@ use self::config::Config;
 use crate::{Builtin, NativePlugin, OwnPlaces};
 
 /// The plugin.
-pub(crate) fn builtin(own: OwnPlaces) -> Builtin {
-    Builtin::new(manifest(), move |manifest, config| start(manifest, config, &own))
+pub(crate) fn builtin(own: OwnPlaces, prober: Arc<Prober>) -> Builtin {
+    Builtin::new(manifest(), move |manifest, config| start(manifest, config, &own, prober.clone()))
 }
 
 fn manifest() -> PluginManifest {
@@ -34,7 +36,7 @@ fn manifest() -> PluginManifest {
             "id": "core",
             "name": "Core GatheRing Tools",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Essential tools: files, Git, arithmetic, and making plugins",
+            "description": "Essential tools: files, Git, commands, arithmetic, and making plugins",
             "author": "GatheRing Team",
             "license": "MIT OR Apache-2.0",
             "tags": ["core", "files", "git", "mathematics"],
@@ -47,6 +49,7 @@ fn manifest() -> PluginManifest {
             list_directory::definition(),
             git::status::definition(),
             git::diff::definition(),
+            run_command::definition(),
             create,
             update,
             remove,
@@ -59,20 +62,27 @@ fn manifest() -> PluginManifest {
 /// What the tools share.
 struct Core {
     base: Base,
-    /// What `write_file` does not touch.
+    /// What `write_file` and commands do not touch.
     protected: Names,
     config: Config,
+    /// Knows how commands are confined.
+    prober: Arc<Prober>,
 }
 
-fn start(manifest: PluginManifest, config: &Value, own: &OwnPlaces) -> Result<Box<dyn Plugin>, LoadError> {
+fn start(
+    manifest: PluginManifest,
+    config: &Value,
+    own: &OwnPlaces,
+    prober: Arc<Prober>,
+) -> Result<Box<dyn Plugin>, LoadError> {
     let mut config: Config = serde_json::from_value(config.clone()).map_err(|error| {
         LoadError::new(LoadErrorKind::InvalidPlugin, format!("its configuration: {error}"))
     })?;
     config.private.extend(own.private.iter().map(|path| path.display().to_string()));
     config.protected.extend(own.protected.iter().map(|path| path.display().to_string()));
     let base = Base::open(&config.base_path, &config.private)?;
-    let core = Arc::new(Core { base, protected: Names::new(&config.protected), config });
-    let [reads, writes, lists, states, diffs] = std::array::from_fn(|_| core.clone());
+    let core = Arc::new(Core { base, protected: Names::new(&config.protected), config, prober });
+    let [reads, writes, lists, states, diffs, runs, confines] = std::array::from_fn(|_| core.clone());
     NativePlugin::new(manifest)
         .tool("calculate", calculate::calculate)
         .blocking_tool("read_file", move |arguments, _, cancel| {
@@ -90,6 +100,10 @@ fn start(manifest: PluginManifest, config: &Value, own: &OwnPlaces) -> Result<Bo
         .blocking_tool("git_diff", move |arguments, _, cancel| {
             git::diff::git_diff(&diffs, &arguments, cancel)
         })
+        .blocking_tool("run_command", move |arguments, cx, cancel| {
+            run_command::run_command(&runs, &arguments, cx, cancel)
+        })
+        .tier_of("run_command", move || confines.prober.known().and_then(run_command::tier))
         .async_tool("create_plugin", plugin_authoring::create_plugin)
         .async_tool("update_plugin", plugin_authoring::update_plugin)
         .async_tool("remove_plugin", plugin_authoring::remove_plugin)

@@ -49,7 +49,7 @@ async fn a_tool_without_a_function_and_a_function_without_a_tool_are_refused() {
 
     assert!(errors[0].ends_with("the tool `two` of the manifest was given no function"), "{}", errors[0]);
     assert!(
-        errors[1].ends_with("the manifest has no tool `two`, which was given a function"),
+        errors[1].ends_with("the manifest has no tool `two`, which was given a function or a tier"),
         "{}",
         errors[1]
     );

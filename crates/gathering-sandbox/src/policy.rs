@@ -43,6 +43,9 @@ pub struct Policy {
     pub scratch: Option<PathBuf>,
     /// Paths inside `write` that cannot be written. One that does not exist cannot be made.
     pub protected: Vec<PathBuf>,
+    /// Paths inside `read` or `write` that are not to be seen: an empty folder, or a file that cannot be opened, is in
+    /// their place. What does not exist needs no hiding. [`Tier::Confined`] cannot hide anything, and refuses.
+    pub hidden: Vec<PathBuf>,
     /// The size of the private `/tmp`, in bytes.
     pub tmp_bytes: u64,
     /// The size of the private `/dev/shm`, in bytes.
@@ -122,6 +125,7 @@ impl Default for Policy {
             write: Vec::new(),
             scratch: None,
             protected: Vec::new(),
+            hidden: Vec::new(),
             tmp_bytes: 64 << 20,
             shm_bytes: 16 << 20,
             env: env.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
@@ -168,7 +172,7 @@ impl Policy {
 
     /// Refuses what the launcher could not apply as it is written.
     pub(crate) fn check(&self) -> Result<(), SetupError> {
-        let paths = self.read.iter().chain(&self.write).chain(&self.protected);
+        let paths = self.read.iter().chain(&self.write).chain(&self.protected).chain(&self.hidden);
         if paths.clone().count() > MAX_PATHS {
             return Err(SetupError::Policy(format!(
                 "it names more than {MAX_PATHS} paths: name folders above them"
@@ -200,6 +204,14 @@ impl Policy {
             return Err(SetupError::Policy(format!(
                 "the scratch folder `{scratch}` is not among the writable ones"
             )));
+        }
+        for path in &self.hidden {
+            if !self.read.iter().chain(&self.write).any(|root| path.starts_with(root) && path != root) {
+                let path = path.display();
+                return Err(SetupError::Policy(format!(
+                    "hidden `{path}` lies in no folder that can be seen: leave it out"
+                )));
+            }
         }
         if self.user.uid == 0 || self.user.gid == 0 {
             return Err(SetupError::Policy(

@@ -109,6 +109,9 @@ fn probe_tier(launcher: &Path, user: ToolUser, tier: Tier) -> TierReport {
 fn try_tier(launcher: &Path, user: ToolUser, tier: Tier) -> Result<(Applied, Vec<Check>), Failure> {
     let unable =
         |error: std::io::Error| Failure::new(Step::Start, format!("preparing the probe: {error}"), "");
+    if let Err(source) = std::fs::metadata(launcher) {
+        return Err(crate::SetupError::Launcher { path: launcher.to_owned(), source }.into());
+    }
     let target = target::Target::put_up(launcher).map_err(unable)?;
     let policy = Policy { read: vec![target.program.clone()], user, ..Policy::default() };
     let targets = serde_json::to_string(&target.seen).map_err(|error| unable(error.into()))?;

@@ -1,7 +1,8 @@
-//! Shields paths inside writable folders from being written, whether they exist yet or not.
+//! Shields paths inside the folders of a policy: from being written, whether they exist yet or not, or from being seen.
 //!
-//! A path is shielded by mounting it read-only over itself. What does not exist has nothing to mount over, so an empty
-//! place is kept at its path for as long as a program runs. The folders on the way are mounted over themselves as
+//! A path is protected by mounting it read-only over itself, hidden by mounting something empty over it. What does not
+//! exist has nothing to mount over, so an empty folder is kept at its path for as long as a program runs: a folder,
+//! whatever was to be there, because Git and its like take no notice of empty folders. The folders on the way are mounted over themselves as
 //! well: a mount cannot be renamed, and so nobody moves `.git` aside to put another in its place.
 
 use std::fs::{self, File};
@@ -11,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
-use crate::wire::Shield;
+use crate::wire::{Cover, Shield};
 use crate::{Policy, SetupError};
 
 /// The shields of a policy; removes the empty places that it made when nobody needs them any longer.
@@ -21,7 +22,7 @@ pub(crate) struct Shields {
     places: Vec<Place>,
 }
 
-/// An empty file or folder that keeps a path from being made.
+/// An empty folder that keeps a path from being made.
 #[derive(Debug)]
 struct Place {
     path: PathBuf,
@@ -37,16 +38,33 @@ impl Shields {
         let mut shields = Self::default();
         for path in &policy.protected {
             for root in policy.write.iter().filter(|root| path.starts_with(root)) {
-                shields.add(root, path).map_err(|error| {
+                shields.add(root, path, Cover::ReadOnly).map_err(|error| {
                     SetupError::Policy(format!("`{}` cannot be protected: {error}", path.display()))
                 })?;
             }
         }
+        for path in &policy.hidden {
+            for root in policy.read.iter().chain(&policy.write).filter(|root| path.starts_with(root)) {
+                shields.add(root, path, Cover::Hidden).map_err(|error| {
+                    SetupError::Policy(format!("`{}` cannot be hidden: {error}", path.display()))
+                })?;
+            }
+        }
+        // What lies in something hidden is not there to be shielded.
+        let hidden: Vec<_> =
+            shields.list.iter().filter(|shield| shield.cover == Cover::Hidden).cloned().collect();
+        shields.list.retain(|shield| {
+            !hidden.iter().any(|hidden| {
+                shield.root == hidden.root
+                    && shield.inside != hidden.inside
+                    && shield.inside.starts_with(&hidden.inside)
+            })
+        });
         shields.list.sort_by_key(|shield| shield.inside.components().count());
         Ok(shields)
     }
 
-    fn add(&mut self, root: &Path, path: &Path) -> io::Result<()> {
+    fn add(&mut self, root: &Path, path: &Path, wanted: Cover) -> io::Result<()> {
         let inside = path.strip_prefix(root).map_err(io::Error::other)?;
         let mut way = PathBuf::new();
         for part in inside {
@@ -64,23 +82,28 @@ impl Shields {
                     let ours = self.hold_if_ours(&here, &found)?;
                     found.is_dir() && !ours
                 }
+                Err(error) if error.kind() == ErrorKind::NotFound && wanted == Cover::Hidden => break,
                 Err(error) if error.kind() == ErrorKind::NotFound => {
-                    self.places.push(Place::make(&here, !last)?);
+                    self.places.push(Place::make(&here)?);
                     false
                 }
                 Err(error) => return Err(error),
             };
-            let read_only = last || !folder;
-            let shield = Shield { root: root.to_owned(), inside: way.clone(), read_only };
+            let cover = match (last, folder) {
+                (true, _) => wanted,
+                (false, true) => Cover::Pinned,
+                (false, false) => Cover::ReadOnly,
+            };
+            let shield = Shield { root: root.to_owned(), inside: way.clone(), cover };
             match self
                 .list
                 .iter_mut()
                 .find(|known| known.root == shield.root && known.inside == shield.inside)
             {
-                Some(known) => known.read_only |= read_only,
+                Some(known) => known.cover = known.cover.max(cover),
                 None => self.list.push(shield),
             }
-            if read_only {
+            if cover != Cover::Pinned {
                 break;
             }
         }
@@ -91,31 +114,24 @@ impl Shields {
     fn hold_if_ours(&mut self, path: &Path, found: &fs::Metadata) -> io::Result<bool> {
         let ours = is_place(found);
         if ours && !self.places.iter().any(|place| place.path == path) {
-            self.places.push(Place::make(path, found.is_dir())?);
+            self.places.push(Place::make(path)?);
         }
         Ok(ours)
     }
 }
 
 /// What gives a place away: it is empty and nobody may write it, its owner included.
+///
+/// Some file systems count no links of folders, and one that holds something is not removed.
 fn is_place(found: &fs::Metadata) -> bool {
-    match found.mode() & 0o7777 {
-        0o444 => found.is_file() && found.len() == 0,
-        0o555 => found.is_dir() && found.nlink() == 2,
-        _ => false,
-    }
+    found.is_dir() && found.mode() & 0o7777 == 0o555 && found.nlink() <= 2
 }
 
 impl Place {
-    fn make(path: &Path, folder: bool) -> io::Result<Self> {
+    fn make(path: &Path) -> io::Result<Self> {
         use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
         for _ in 0..ATTEMPTS {
-            let made = if folder {
-                fs::DirBuilder::new().mode(0o555).create(path)
-            } else {
-                File::options().write(true).create_new(true).mode(0o444).open(path).map(drop)
-            };
-            match made {
+            match fs::DirBuilder::new().mode(0o555).create(path) {
                 Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
                 _ => {}
             }
@@ -146,8 +162,7 @@ impl Drop for Place {
         }
         let _ = match self.held.metadata() {
             Ok(found) if !is_place(&found) => Ok(()),
-            Ok(found) if found.is_dir() => fs::remove_dir(&self.path),
-            _ => fs::remove_file(&self.path),
+            _ => fs::remove_dir(&self.path),
         };
     }
 }
@@ -169,7 +184,7 @@ mod tests {
         let first = Shields::raise(&policy).unwrap();
         let second = Shields::raise(&policy).unwrap();
         drop(first);
-        let occupied = root.path().join(".mcp.json").is_file() && root.path().join(".git").is_dir();
+        let occupied = root.path().join(".mcp.json").is_dir() && root.path().join(".git").is_dir();
         drop(second);
 
         assert!(occupied);
@@ -184,8 +199,8 @@ mod tests {
         let shields = Shields::raise(&policy(root.path(), &[".git/hooks"])).unwrap();
 
         let list: Vec<_> =
-            shields.list.iter().map(|shield| (shield.inside.to_str().unwrap(), shield.read_only)).collect();
-        assert_eq!(list, [(".git", false), (".git/hooks", true)]);
+            shields.list.iter().map(|shield| (shield.inside.to_str().unwrap(), shield.cover)).collect();
+        assert_eq!(list, [(".git", Cover::Pinned), (".git/hooks", Cover::ReadOnly)]);
     }
 
     #[test]

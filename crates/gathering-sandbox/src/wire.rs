@@ -45,15 +45,26 @@ pub(crate) enum Role {
     Newborn,
 }
 
-/// A path inside a writable folder that is mounted over itself.
+/// A path inside a folder of the policy that something is mounted over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Shield {
     /// The writable folder, as the policy names it.
     pub(crate) root: PathBuf,
     /// The path from there.
     pub(crate) inside: PathBuf,
-    /// Nothing can be written. Else it is a folder on the way, which only must not be moved aside.
-    pub(crate) read_only: bool,
+    /// What becomes of it.
+    pub(crate) cover: Cover,
+}
+
+/// What a shield does, from the weakest to the strongest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum Cover {
+    /// It cannot be moved aside: a folder on the way to another one.
+    Pinned,
+    /// Nothing in it can be written.
+    ReadOnly,
+    /// Nothing of it can be seen.
+    Hidden,
 }
 
 /// What the launcher answers: first `Started` or `Failed`, and after `Started`, at last, `Ended`.

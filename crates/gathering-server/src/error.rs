@@ -163,7 +163,8 @@ impl From<ToolError> for Problem {
             | ToolError::ProtocolError { .. }
             | ToolError::OutputLimit { .. }
             | ToolError::InvalidResult { .. }
-            | ToolError::Failed { .. } => StatusCode::BAD_GATEWAY,
+            | ToolError::Failed { .. }
+            | ToolError::LimitReached { .. } => StatusCode::BAD_GATEWAY,
             ToolError::SandboxSetupFailed { .. } | ToolError::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
             ToolError::TimedOut { .. } => StatusCode::GATEWAY_TIMEOUT,
             _ => StatusCode::INTERNAL_SERVER_ERROR,

@@ -78,8 +78,10 @@ impl GatheRing {
         let lock = data_dir.lock()?;
         let store = Arc::new(SqliteStore::open(data_dir.state())?);
         let own = own_places(&config, &data_dir);
-        let native = Arc::new(NativeRuntime::new(gathering_plugins::all(&own).into_iter().chain(plugins)));
-        let python = Arc::new(python_runtime(&config, &data_dir, prober(&config)));
+        let prober = prober(&config);
+        let native =
+            Arc::new(NativeRuntime::new(gathering_plugins::all(&own, &prober).into_iter().chain(plugins)));
+        let python = Arc::new(python_runtime(&config, &data_dir, prober));
         let mut builder = Host::builder()
             .runtime(native.clone())
             .runtime(python.clone())
@@ -234,7 +236,7 @@ fn launcher() -> PathBuf {
     beside.into_iter().find(|program| program.is_file()).unwrap_or_else(|| this.with_file_name(name))
 }
 
-/// What the file tools stay away from: the data directory, and the plugin folders that the configuration names.
+/// What the tools for files and commands stay away from: the data directory, and the plugin folders that the configuration names.
 fn own_places(config: &Config, data_dir: &DataDir) -> OwnPlaces {
     let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
     OwnPlaces {

@@ -20,7 +20,7 @@ pub(super) struct Base {
     pub(super) dir: Dir,
     /// Where it lies, without symbolic links.
     pub(super) path: PathBuf,
-    private: Names,
+    pub(super) private: Names,
 }
 
 /// The folder in which a server keeps its state and the operator's token when it is started here.
@@ -38,6 +38,16 @@ impl Names {
             false => name.clone(),
         };
         Self(names.iter().map(canonical).collect())
+    }
+
+    /// Those that are meant wherever they lie.
+    pub(super) fn anywhere(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str).filter(|name| !name.starts_with('/'))
+    }
+
+    /// Those that are meant at one place.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.0.iter().filter(|name| name.starts_with('/')).map(Path::new)
     }
 
     /// The one among them that `path` is, or lies in. It is relative to `base` and without symbolic links.

@@ -30,6 +30,7 @@ pub(super) fn definitions() -> Value {
             "category": "devops",
             "level": "advanced",
             "capabilities": ["Run programs", "Combine them", "Read exit codes and output"],
+            "tools_enabled": ["run_command"],
         },
         {
             "id": "python",

@@ -1,5 +1,6 @@
 //! The configuration of the core plugin.
 
+use gathering_core::ResourceLimits;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -11,6 +12,10 @@ pub(super) struct Config {
     pub(super) max_write_bytes: usize,
     pub(super) max_list_entries: usize,
     pub(super) max_diff_bytes: usize,
+    pub(super) allow_shell: bool,
+    pub(super) max_output_bytes: usize,
+    pub(super) max_timeout_seconds: u64,
+    pub(super) limits: ResourceLimits,
     pub(super) protected: Vec<String>,
     pub(super) private: Vec<String>,
 }
@@ -20,7 +25,7 @@ pub(super) fn schema() -> Value {
         "base_path": {
             "type": "string",
             "default": ".",
-            "description": "The folder inside which the tools for files and Git work; they cannot leave it",
+            "description": "The folder inside which the tools for files and Git work, and commands run; they cannot leave it",
         },
         "max_read_bytes": {
             "type": "integer", "default": 1_048_576, "minimum": 1, "maximum": 3_145_728,
@@ -38,21 +43,41 @@ pub(super) fn schema() -> Value {
             "type": "integer", "default": 262_144, "minimum": 1_024, "maximum": 3_145_728,
             "description": "The most text that one `git_diff` returns, in bytes",
         },
+        "allow_shell": {
+            "type": "boolean", "default": true,
+            "description": "Whether `run_command` and `python_eval` run anything, confined as `gathering doctor` says",
+        },
+        "max_output_bytes": {
+            "type": "integer", "default": 65_536, "minimum": 1_024, "maximum": 524_288,
+            "description": "The most of what a command or Python code prints that is kept, in bytes of each stream",
+        },
+        "max_timeout_seconds": {
+            "type": "integer", "default": 600, "minimum": 1, "maximum": 86_400,
+            "description": "The longest that a command or Python code may run, whatever `timeout` says",
+        },
+        "limits": {
+            "type": "object",
+            "default": {},
+            "description": "What one command, or one piece of Python code, may use with all that it starts: `memory` \
+                (1GiB), `processes` (64), `cpu_seconds` of one process (no limit), `file_size` (256MiB), `tmp_size` \
+                (256MiB), `disk` of all files that it writes (1GiB)",
+        },
         "protected": {
             "type": "array",
             "items": {"type": "string"},
             "default": [
-                ".git", ".gathering", ".mcp.json", ".vscode", ".idea", ".envrc", ".bashrc", ".bash_profile",
-                ".profile", ".zshrc", ".ssh",
+                ".git", ".gathering", ".mcp.json", ".vscode", ".idea", ".cursor", ".claude", ".envrc", ".bashrc",
+                ".bash_profile", ".bash_login", ".profile", ".zshrc", ".zshenv", ".zprofile", ".gitconfig", ".ssh",
             ],
-            "description": "Files and folders that `write_file` does not touch, because other programs run what they \
-                say: each by its name, wherever it lies, or by its absolute path",
+            "description": "Files and folders that `write_file` and commands do not touch, because other programs run \
+                what they say: each by its name, wherever it lies, or by its absolute path. Of `.git` commands may \
+                write all but what holds programs, so that they can commit",
         },
         "private": {
             "type": "array",
             "items": {"type": "string"},
             "default": [],
-            "description": "Files and folders that the tools neither read, list nor write, beside `.gathering`: each by \
+            "description": "Files and folders that the tools and commands neither read, list nor write, beside `.gathering`: each by \
                 its name, wherever it lies, or by its absolute path",
         },
     })

@@ -5,8 +5,8 @@ use std::future::Future;
 use std::sync::Arc;
 
 use gathering_core::{
-    BoxFuture, CallContext, LoadError, LoadErrorKind, Plugin, PluginManifest, ToolCall, ToolError, ToolName,
-    ToolOutput,
+    BoxFuture, CallContext, LoadError, LoadErrorKind, Plugin, PluginManifest, Tier, ToolCall, ToolError,
+    ToolName, ToolOutput,
 };
 use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -58,13 +58,18 @@ pub struct NativePlugin {
     functions: HashMap<String, Function>,
     /// The tools that were given a function twice.
     twice: Vec<String>,
+    tiers: HashMap<String, Box<TierOf>>,
     concurrency: usize,
 }
+
+/// Says how what runs a tool is confined.
+type TierOf = dyn Fn() -> Option<Tier> + Send + Sync;
 
 impl NativePlugin {
     /// A plugin whose tools have no functions yet. It serves 64 calls at once.
     pub fn new(manifest: PluginManifest) -> Self {
-        Self { manifest, functions: HashMap::new(), twice: Vec::new(), concurrency: 64 }
+        let (functions, tiers) = (HashMap::new(), HashMap::new());
+        Self { manifest, functions, twice: Vec::new(), tiers, concurrency: 64 }
     }
 
     /// Sets how many calls it serves at once; at least 1.
@@ -134,6 +139,13 @@ impl NativePlugin {
         self.function(name, Function::Async(Box::new(function)))
     }
 
+    /// Says of a tool that it runs something outside of this process, and how that is confined: asked after each call;
+    /// `None` if that is not known yet, or nothing can be run.
+    pub fn tier_of(mut self, name: &str, tier: impl Fn() -> Option<Tier> + Send + Sync + 'static) -> Self {
+        self.tiers.insert(name.to_owned(), Box::new(tier));
+        self
+    }
+
     fn function(mut self, name: &str, function: Function) -> Self {
         if self.functions.insert(name.to_owned(), function).is_some() {
             self.twice.push(name.to_owned());
@@ -143,7 +155,7 @@ impl NativePlugin {
 
     /// The plugin, if each tool of the manifest has its function and each function its tool.
     pub fn finish(self) -> Result<Box<dyn Plugin>, LoadError> {
-        let Self { manifest, functions, twice, concurrency } = self;
+        let Self { manifest, functions, twice, tiers, concurrency } = self;
         let refuse = |message: String| Err(LoadError::new(LoadErrorKind::InvalidPlugin, message));
         if let Some(name) = twice.first() {
             return refuse(format!("the tool `{name}` was given two functions"));
@@ -151,13 +163,17 @@ impl NativePlugin {
         if let Some(tool) = manifest.tools.iter().find(|tool| !functions.contains_key(tool.name.as_str())) {
             return refuse(format!("the tool `{}` of the manifest was given no function", tool.name));
         }
-        if let Some(name) =
-            functions.keys().find(|name| manifest.tools.iter().all(|tool| tool.name.as_str() != *name))
+        if let Some(name) = functions
+            .keys()
+            .chain(tiers.keys())
+            .find(|name| manifest.tools.iter().all(|tool| tool.name.as_str() != *name))
         {
-            return refuse(format!("the manifest has no tool `{name}`, which was given a function"));
+            return refuse(format!(
+                "the manifest has no tool `{name}`, which was given a function or a tier"
+            ));
         }
         let threads = Arc::new(Semaphore::new(concurrency));
-        Ok(Box::new(Running { manifest, functions, threads, concurrency }))
+        Ok(Box::new(Running { manifest, functions, tiers, threads, concurrency }))
     }
 }
 
@@ -165,6 +181,7 @@ impl NativePlugin {
 struct Running {
     manifest: PluginManifest,
     functions: HashMap<String, Function>,
+    tiers: HashMap<String, Box<TierOf>>,
     /// A permit is held by each function that runs on a thread, also after its call was dropped.
     threads: Arc<Semaphore>,
     concurrency: usize,
@@ -194,6 +211,13 @@ impl Plugin for Running {
             let all = u32::try_from(self.concurrency).unwrap_or(u32::MAX);
             let _all = self.threads.acquire_many(all).await.expect("it is never closed");
         })
+    }
+
+    fn tool_tier(&self, tool: &ToolName) -> Option<Tier> {
+        match self.tiers.get(tool.as_str()) {
+            Some(tier) => tier(),
+            None => Some(self.tier()),
+        }
     }
 
     fn concurrency(&self) -> usize {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use gathering_core::{Caller, ToolOutput};
 use gathering_host::{CallOptions, Dependencies, Host};
 use gathering_plugins::{NativeRuntime, OwnPlaces};
+use gathering_sandbox::Prober;
 use serde_json::{Value, json};
 
 pub(crate) struct Core {
@@ -37,9 +38,19 @@ impl Core {
         Self::try_at(base, config).await.unwrap()
     }
 
-    pub(crate) async fn try_at(base: &str, mut config: Value) -> Result<Self, String> {
+    pub(crate) async fn try_at(base: &str, config: Value) -> Result<Self, String> {
+        Self::build(base, config, &OwnPlaces::default(), Prober::default()).await
+    }
+
+    /// Over what runs commands as `prober` knows.
+    pub(crate) async fn build(
+        base: &str,
+        mut config: Value,
+        own: &OwnPlaces,
+        prober: Prober,
+    ) -> Result<Self, String> {
         config["base_path"] = base.into();
-        let runtime = NativeRuntime::new(gathering_plugins::all(&OwnPlaces::default()));
+        let runtime = NativeRuntime::new(gathering_plugins::all(own, &Arc::new(prober)));
         let sources = runtime.sources();
         let host = Host::builder().runtime(Arc::new(runtime)).build();
         for source in sources {

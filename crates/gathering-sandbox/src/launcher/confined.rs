@@ -34,6 +34,14 @@ pub(super) fn run(socket: &UnixStream, launch: Launch, inherits: Inherits) -> Re
             "grant no network, or make the isolated tier possible: see `gathering doctor`",
         ));
     }
+    if let Some(path) = policy.hidden.first() {
+        return Err(Failure::new(
+            Step::Namespaces,
+            format!("without a mount namespace, `{}` cannot be hidden from a program", path.display()),
+            "move it out of the folder that the program sees, or make the isolated tier possible: see `gathering \
+             doctor`",
+        ));
+    }
     let tools = user::of_tools(policy.user);
     let version = landlock::version();
     if version == 0 {

@@ -9,7 +9,7 @@ use rustix::mount::{MountAttrFlags, MountPropagationFlags};
 use super::mounts;
 use super::sources::{Source, Sources};
 use crate::error::During;
-use crate::wire::Shield;
+use crate::wire::{Cover, Shield};
 use crate::{Failure, Policy, Step, ToolUser};
 
 /// Where the new root is put up until it becomes the root. What lies there now has been copied already.
@@ -117,15 +117,28 @@ fn write_configuration(root: BorrowedFd<'_>, ToolUser { uid, gid }: ToolUser) ->
     mounts::write(root, "etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n")
 }
 
-/// Mounts a place in a writable folder over itself.
+/// Mounts a place in a folder over itself, or something empty over it.
 fn put_shield(source: &Source, shield: &Shield) -> Result<(), Failure> {
     mounts::inside(source.tree.as_fd(), &shield.inside)
         .and_then(|place| {
-            let copy = mounts::copy_at(place.as_fd())?;
-            if shield.read_only {
-                mounts::set(copy.as_fd(), mounts::PLAIN | libc::MOUNT_ATTR_RDONLY)?;
+            let cover = match shield.cover {
+                Cover::Hidden => emptiness(place.as_fd())?,
+                Cover::Pinned | Cover::ReadOnly => mounts::copy_at(place.as_fd())?,
+            };
+            if shield.cover != Cover::Pinned {
+                mounts::set(cover.as_fd(), mounts::PLAIN | libc::MOUNT_ATTR_RDONLY)?;
             }
-            mounts::put(copy.as_fd(), place.as_fd())
+            mounts::put(cover.as_fd(), place.as_fd())
         })
         .during(Step::Files, format_args!("protecting `{}`", shield.root.join(&shield.inside).display()))
+}
+
+/// An empty folder, or a file that cannot be opened, as `place` is the one or the other.
+fn emptiness(place: BorrowedFd<'_>) -> std::io::Result<OwnedFd> {
+    if mounts::is_folder(place)? {
+        let options = [("size", "4k".to_owned()), ("nr_inodes", "2".to_owned()), ("mode", "555".to_owned())];
+        return mounts::new("tmpfs", &options, MountAttrFlags::MOUNT_ATTR_NOEXEC);
+    }
+    // A device where devices are not allowed.
+    mounts::copy(Path::new("/dev/null"))
 }

@@ -47,7 +47,7 @@ fn what_is_protected_stays_so_when_another_run_with_the_same_policy_ends() {
         return;
     }
     let (workspace, policy) = repository();
-    let mut job = shell("echo ready; read line; echo x > .mcp.json; test -s .mcp.json && echo written");
+    let mut job = shell("echo ready; read line; echo x > .mcp.json; test -f .mcp.json && echo written");
     job.stdin = gathering_sandbox::Stdio::Piped;
     let mut first = start(Tier::Isolated, &policy, job);
     readable_within(first.stdout.as_ref().unwrap(), std::time::Duration::from_secs(10));

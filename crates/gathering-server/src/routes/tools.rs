@@ -214,7 +214,7 @@ struct Execution<'a> {
 /// How a tool failed.
 #[derive(Serialize, ToSchema)]
 struct ToolFailure<'a> {
-    /// `tool_error`.
+    /// `tool_error`, or the limit that it came to, such as `time_limit`.
     code: &'static str,
     /// What the tool said.
     message: &'a str,
@@ -269,10 +269,15 @@ async fn execute(
             let (result, content) = (&output.value, Parts(&output));
             json(&Execution { result, content, is_error: false, error: None, call_id, duration_ms, tier })
         }
-        Err(ToolError::Failed { message, traceback, .. }) => {
+        Err(failed @ (ToolError::Failed { .. } | ToolError::LimitReached { .. })) => {
+            let message = failed.to_string();
             let text = Content::Text { text: message.clone() };
             let output = ToolOutput { value: Value::Null, parts: vec![text] };
-            let error = ToolFailure { code: "tool_error", message: &message, traceback: &traceback };
+            let traceback = match &failed {
+                ToolError::Failed { traceback, .. } => traceback,
+                _ => "",
+            };
+            let error = ToolFailure { code: failed.code(), message: &message, traceback };
             let (result, content) = (&output.value, Parts(&output));
             json(&Execution {
                 result,
