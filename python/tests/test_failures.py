@@ -53,6 +53,13 @@ class DeniedTest(unittest.TestCase):
         if isinstance(unresolved, socket.gaierror):
             self.assertEqual(denied_of(unresolved), {"host": "host.invalid", "port": 80})
 
+    def test_a_socket_that_could_not_be_made_is_told_from_other_things(self):
+        unreachable = OSError(errno.ENETUNREACH, "Network is unreachable")
+        not_permitted = OSError(errno.EPERM, "Operation not permitted")
+
+        self.assertEqual(denied_of(unreachable), {"network": True})
+        self.assertIsNone(denied_of(not_permitted))
+
     def test_it_is_found_behind_other_exceptions(self):
         cause = raised(lambda: open("/nowhere/file"))
         expected = {"path": "/nowhere/file", "write": False}

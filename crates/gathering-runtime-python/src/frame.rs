@@ -75,6 +75,11 @@ pub enum Denied {
         /// The port.
         port: u16,
     },
+    /// A connection to nobody knows what.
+    AnyHost {
+        /// Says that it was one.
+        network: bool,
+    },
 }
 
 /// Parses one line, without its newline. The error says what is wrong with it.

@@ -7,6 +7,8 @@ use gathering_sandbox::Policy;
 
 use crate::frame::Denied;
 
+/// What is said to who was granted a network and does not use the proxy.
+const PROXY_ONLY: &str = "hosts are reached through the proxy that `HTTPS_PROXY` names, and no other way";
 /// The longest path that is spoken of, in bytes.
 const MAX_PATH: usize = 4096;
 /// The longest host, in bytes.
@@ -26,6 +28,7 @@ impl Hints {
         match denied {
             Denied::File { path, write } => self.on_file(path, *write, policy),
             Denied::Host { host, port } => self.on_host(host, *port),
+            Denied::AnyHost { network } => network.then(|| self.on_any_host()),
         }
     }
 
@@ -50,11 +53,20 @@ impl Hints {
         }
         let access = Access::Network { host, port };
         if self.grants.permits(access) {
-            return Some(
-                "hosts are reached through the proxy that `HTTPS_PROXY` names, and no other way".into(),
-            );
+            return Some(PROXY_ONLY.to_owned());
         }
         Some(access.refused(&self.plugin, &self.asked))
+    }
+
+    fn on_any_host(&self) -> String {
+        if !self.grants.network.is_empty() {
+            return PROXY_ONLY.to_owned();
+        }
+        let plugin = &self.plugin;
+        format!(
+            "the plugin `{plugin}` may connect to no host; to allow one that it asks for: \
+             `gathering plugins grant {plugin} network=HOST`"
+        )
     }
 }
 
@@ -92,6 +104,22 @@ mod tests {
         );
         let hint = on_host("api.example.com", 80).expect("a hint");
         assert!(hint.starts_with("the plugin `p` may not connect to `api.example.com:80`"), "{hint}");
+    }
+
+    #[test]
+    fn a_connection_to_nobody_knows_what_is_spoken_of_too() {
+        let nothing = Permissions::default();
+        let grants = Grants::new(Origin::Installed, None, &nothing, &nothing);
+        let hints = Hints { plugin: PluginId::new("p").expect("an id"), asked: nothing, grants };
+        let denied = Denied::AnyHost { network: true };
+
+        assert_eq!(
+            hints.on(&denied, &Policy::default()).expect("a hint"),
+            "the plugin `p` may connect to no host; to allow one that it asks for: \
+             `gathering plugins grant p network=HOST`"
+        );
+        assert_eq!(on(&denied).expect("a hint"), PROXY_ONLY);
+        assert_eq!(on(&Denied::AnyHost { network: false }), None);
     }
 
     #[test]

@@ -79,6 +79,10 @@ def direct(port):
     connection = socket.create_connection(("127.0.0.1", port), 2)
 
 
+def bare():
+    socket.socket().connect(("192.0.2.1", 80))
+
+
 def variables():
     return {name: value for name, value in os.environ.items() if "proxy" in name.lower()}
 
@@ -89,7 +93,7 @@ class Networked(Plugin):
         return PluginMetadata(id="networked", name="networked", version="1.0.0", description="goes out")
 
     def register_tools(self):
-        tools = [get, post, tunnel, say, hold, direct, variables]
+        tools = [get, post, tunnel, say, hold, direct, bare, variables]
         return [ToolDefinition(tool.__name__, "a tool of a test", "testing", tool) for tool in tools]
 "#;
 
@@ -288,6 +292,9 @@ async fn a_plugin_without_a_grant_has_neither_proxy_nor_variables() {
         );
         assert!(error.to_string().contains(&expected), "{error}");
     }
+
+    let error = host.call("bare", json!({})).await.expect_err("there is no network").to_string();
+    assert!(error.contains("the plugin `networked` may connect to no host; to allow one"), "{error}");
 
     host.grant("networked", Permissions::from_words(["network=127.0.0.1"]).expect("good words"))
         .await

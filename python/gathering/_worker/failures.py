@@ -49,7 +49,7 @@ def traceback_of(error, root):
 
 
 def denied_of(error):
-    """What the system denied, if that is what the exception comes from: a file's path, or a host and port; else None.
+    """What the system denied, if that is what the exception comes from: a file, a host, or any host; else None.
 
     Libraries wrap such errors in their own, so what led to the exception is looked at too.
     """
@@ -91,15 +91,19 @@ def _denied_host(error):
 
     if not isinstance(error, socket.gaierror) and error.errno not in (errno.EPERM, errno.EACCES, errno.ENETUNREACH):
         return None
+    # Nothing else has these errors; EPERM and EACCES are those of a socket if they came up while one was made.
+    is_network = isinstance(error, socket.gaierror) or error.errno == errno.ENETUNREACH
     step, found = error.__traceback__, None
     while step is not None:
         seen = step.tb_frame.f_locals
+        if step.tb_frame.f_code is socket.socket.__init__.__code__:
+            is_network = seen.get("family") in (socket.AF_INET, socket.AF_INET6)
         address = seen.get("address")
         host, port = address[:2] if isinstance(address, tuple) and len(address) > 1 else (seen.get("host"), seen.get("port"))
         if isinstance(host, str) and 0 < len(host) <= MAX_HOST and isinstance(port, int) and 0 < port < 65536:
             found = {"host": host, "port": port}
         step = step.tb_next
-    return found
+    return found or ({"network": True} if is_network else None)
 
 
 def _is_under(path, root):
