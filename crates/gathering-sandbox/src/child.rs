@@ -12,6 +12,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
+use crate::cgroup::{self, Group};
 use crate::disk::Disk;
 use crate::protect::Shields;
 use crate::wire::{self, Applied, Outcome, Reply};
@@ -37,6 +38,8 @@ pub struct Child {
     limits: Limits,
     state: Mutex<State>,
     disk: Mutex<Disk>,
+    /// What the kernel holds the tree with, where it can. The launcher is in it too.
+    group: Option<Group>,
     /// Lowered, when nothing of the tree is left, by dropping them.
     _shields: Shields,
 }
@@ -113,15 +116,32 @@ impl Child {
             limits: policy.limits.clone(),
             state: Mutex::new(State { launcher, reason: None, exit: None }),
             disk: Mutex::new(Disk::watch(policy)),
+            group: None,
             _shields: shields,
         }
+    }
+
+    /// Puts it into a cgroup of its own, if there can be one. Else `watch` alone holds it, as [`Applied`] will say.
+    pub(crate) fn group_up(&mut self, policy: &Policy) {
+        let group = cgroup::base().and_then(|base| base.group(policy).ok());
+        self.group = group.filter(|group| group.adopt(self.pid).is_ok());
+    }
+
+    /// Puts all that is in its tree into its cgroup, if it has one.
+    pub(crate) fn group_all(&self) -> io::Result<()> {
+        let Some(group) = &self.group else { return Ok(()) };
+        self.tree()?.iter().try_for_each(|process| group.adopt(process.pid))
+    }
+
+    pub(crate) fn ran_out_of_memory(&self) -> bool {
+        self.group.as_ref().is_some_and(Group::ran_out_of_memory)
     }
 
     pub(crate) fn started(&mut self, applied: Applied, proxy: Option<OwnedFd>) {
         if let Some(folder) = &applied.private {
             self.disk().add_own(folder);
         }
-        self.applied = Some(applied);
+        self.applied = Some(Applied { cgroup: self.group.is_some(), ..applied });
         self.proxy = proxy.map(TcpListener::from);
     }
 
@@ -193,6 +213,8 @@ impl Child {
             return Ok(exit.clone());
         }
         state.launcher.wait()?;
+        // If the launcher was lost, it could not see to that.
+        self.group.as_ref().map(Group::kill).transpose()?;
         // What the launcher said is in the socket's buffer; what is not there will never come.
         self.socket.set_nonblocking(true)?;
         let exit = match wire::receive(&self.socket) {
@@ -216,6 +238,7 @@ impl Child {
         let stopped_by = signal.or(code.filter(|code| *code > 128).map(|code| code - 128));
         let ended = match (reason, stopped_by) {
             (Some(reason), _) => reason,
+            (None, _) if self.ran_out_of_memory() => Ended::MemoryLimit,
             (None, Some(libc::SIGXCPU)) => Ended::CpuLimit,
             (None, Some(libc::SIGXFSZ)) => Ended::FileSizeLimit,
             // Who blocks SIGXCPU is killed a second later.

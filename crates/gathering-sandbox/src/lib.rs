@@ -9,6 +9,7 @@
 //! Linux only. It knows nothing of plugins, and nothing of an async runtime: a [`Child`] is a descriptor to wait on.
 #![cfg(target_os = "linux")]
 
+mod cgroup;
 mod child;
 mod disk;
 mod error;

@@ -106,7 +106,9 @@ pub fn spawn(launcher: &Path, tier: Tier, policy: &Policy, job: Job) -> Result<C
         program: job.program,
         args: job.args,
     };
-    let child = Child::new(process, pidfd, socket, (pipe, outputs.0, outputs.1), policy, shields);
+    let mut child = Child::new(process, pidfd, socket, (pipe, outputs.0, outputs.1), policy, shields);
+    // It waits for the first word, and so has started nothing yet.
+    child.group_up(policy);
     let descriptors: Vec<_> = std::iter::once(&stdin)
         .chain(&job.channels)
         .chain(job.newborn.as_ref().map(|newborn| &newborn.0))
@@ -133,6 +135,10 @@ fn begin(
                 return Err(SetupError::Lost(why.to_owned()));
             }
             child.started(applied, proxy);
+            if matches!(launch.role, Role::Newborn) {
+                // It was not started by the launcher, and so is not where that one is. It has run nothing of its own yet.
+                child.group_all().map_err(lost)?;
+            }
             Ok(child)
         }
         Ok(Some((Reply::Failed(failure), _))) => Err(SetupError::Step(failure)),

@@ -72,7 +72,7 @@ impl Child {
     }
 
     /// All that is not ours: the launcher, and in an isolated tree its init, are.
-    fn tree(&self) -> io::Result<Vec<Process>> {
+    pub(crate) fn tree(&self) -> io::Result<Vec<Process>> {
         let mut tree = processes::below(self.launcher())?;
         if self.applied().tier == Tier::Isolated {
             tree.retain(|process| !process.is_child_of(self.launcher()));
@@ -86,7 +86,7 @@ impl Child {
     /// write are walked: a second for some hundred thousand files.
     pub fn hold_to(&self, budget: &Budget) -> io::Result<Usage> {
         let usage = self.measure(budget.memory, budget.disk)?;
-        if usage.memory > budget.memory {
+        if usage.memory > budget.memory || self.ran_out_of_memory() {
             self.end(Ended::MemoryLimit)?;
         } else if usage.processes > budget.processes {
             self.end(Ended::ProcessLimit)?;

@@ -92,6 +92,9 @@ pub struct Applied {
     /// Folders that were to be writable, and in which nothing can be made or removed: they belong to somebody else, or,
     /// in the confined tier, a protected path lies in them. What else is in them already may be writable.
     pub read_only: Vec<PathBuf>,
+    /// Whether a cgroup of its own holds the tree as a whole to its memory and processes. Else [`watch`](crate::watch)
+    /// alone does.
+    pub cgroup: bool,
     /// The private folder that stands for `/tmp`, where the tier has no `/tmp` of its own.
     pub private: Option<PathBuf>,
 }

@@ -184,8 +184,16 @@ fn check_confinement(holds: &Holds, findings: &mut Findings) {
         Holds::Sandbox { tier, report, .. } => {
             let used = report.tiers.iter().find(|tried| tried.tier == *tier);
             let attacks = used.map_or(0, |tried| tried.checks.len());
-            findings
-                .ok("confinement", format!("{tier}: {attacks} attacks from inside were tried and stopped"));
+            let in_cgroup =
+                used.and_then(|tried| tried.applied.as_ref()).is_some_and(|applied| applied.cgroup);
+            let held = match in_cgroup {
+                true => "a cgroup holds what runs to its memory and processes",
+                false => "the server watches the memory and the processes of what runs",
+            };
+            findings.ok(
+                "confinement",
+                format!("{tier}: {attacks} attacks from inside were tried and stopped; {held}"),
+            );
         }
         Holds::Unconfined(_) => findings.add(
             "confinement",

@@ -69,6 +69,7 @@ pub(super) fn run(socket: &UnixStream, launch: Launch, inherits: Inherits) -> Re
             read_only.extend(fixed);
             read_only
         },
+        cgroup: false,
         private: Some(scratch.path().to_owned()),
     };
     let signals = parent::child_signals().during(step, "listening for signals")?;

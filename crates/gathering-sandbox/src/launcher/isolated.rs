@@ -113,7 +113,15 @@ impl Init {
             Network::None => Sockets::Unix,
             Network::Proxy => Sockets::Tcp,
         };
-        let applied = Applied { tier, landlock: version, uid: tools.uid, gaps, read_only, private: None };
+        let applied = Applied {
+            tier,
+            landlock: version,
+            uid: tools.uid,
+            gaps,
+            read_only,
+            cgroup: false,
+            private: None,
+        };
         // A user namespace of its own counts its own processes; init is one of them, and so is the launcher.
         let others = 2;
         let stage =
