@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use gathering_sandbox::Prober;
 
@@ -24,6 +25,9 @@ pub struct PythonConfig {
     /// Whether workers are forked from a warm parent where the sandbox allows it: they start in a few milliseconds and
     /// share most of their memory with it.
     pub warm: bool,
+    /// After how long without work a worker of a plugin that an agent made is stopped; the next call starts another.
+    /// `None`: never. Workers of other plugins may keep state, and are not stopped.
+    pub rest: Option<Duration>,
     /// The most bytes of JSON that a call may give back.
     pub max_output: usize,
     /// The most bytes that a plugin's log takes before it is begun anew; the one before is kept.
@@ -40,6 +44,7 @@ impl Default for PythonConfig {
             agents: None,
             prober: Arc::default(),
             warm: true,
+            rest: None,
             max_output: 8 << 20,
             max_log: 1 << 20,
         }

@@ -80,6 +80,9 @@ const HEAD: &str = "\
 ";
 
 /// Runs a tool's code. The name of its module and what tracebacks show do not hang on where the file lies.
+/// How many workers a plugin that is made of code grows to.
+const WORKERS: usize = 4;
+
 const RUN: &str = r#"
 
 def _run(name, code, config):
@@ -116,7 +119,12 @@ pub fn plugin_file(plugin: &DynamicPlugin, examined: &Examined) -> String {
             .expect("memory takes it");
     }
     file.push_str(RUN);
-    write!(file, "\n\nclass {}(Plugin):\n    {documentation}\n\n", class_name(plugin.plugin_id.as_str()))
+    write!(
+        file,
+        "\n\nclass {}(Plugin):\n    {documentation}\n\n    # Calls run side by side, in as many processes at most.\n    \
+         workers = {WORKERS}\n\n",
+        class_name(plugin.plugin_id.as_str())
+    )
         .expect("memory takes it");
     if let Some(config) = &plugin.config {
         let config = indented(&Value::Object(config.clone()), 8);

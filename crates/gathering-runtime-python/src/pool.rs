@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use gathering_core::{CallContext, CallId, LoadError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -18,7 +19,7 @@ pub(crate) struct Pool {
     /// One permit a worker, so that whoever holds one finds a place in `idle`.
     permits: Arc<Semaphore>,
     /// The workers that nobody has leased. There may be fewer than permits: the others are not started.
-    idle: Mutex<Vec<Worker>>,
+    idle: Mutex<Vec<Idle>>,
     /// Which root calls are being served, and how a call that comes back reaches the worker.
     serving: Mutex<HashMap<CallId, mpsc::UnboundedSender<ReturningCall>>>,
     enabled: AtomicBool,
@@ -26,17 +27,21 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    /// A pool of `size` workers, of which one runs already.
-    pub(crate) fn new(starter: Starter, size: usize, first: Worker) -> Arc<Self> {
-        Arc::new(Self {
+    /// A pool of `size` workers, of which one runs already. Those that have had no work for `rest` are stopped.
+    pub(crate) fn new(starter: Starter, size: usize, first: Worker, rest: Option<Duration>) -> Arc<Self> {
+        let pool = Arc::new(Self {
             starter,
             size,
             permits: Arc::new(Semaphore::new(size)),
-            idle: Mutex::new(vec![first]),
+            idle: Mutex::new(vec![Idle::now(first)]),
             serving: Mutex::default(),
             enabled: AtomicBool::new(false),
             closed: AtomicBool::new(false),
-        })
+        });
+        if let Some(rest) = rest {
+            tokio::spawn(send_to_rest(Arc::downgrade(&pool), rest));
+        }
+        pool
     }
 
     /// Adds to a refusal what would allow the plugin's code what it was denied.
@@ -55,33 +60,40 @@ impl Pool {
         self.fill(permit).await
     }
 
-    /// A worker if one is idle at this moment; none is started.
+    /// A worker if one is idle at this moment; none is started. It counts as idle all the same.
     pub(crate) fn try_lease(self: &Arc<Self>) -> Option<Lease> {
         let permit = self.permits.clone().try_acquire_owned().ok()?;
-        let worker = self.take_idle()?;
-        Some(Lease { pool: self.clone(), worker: Some(worker), permit: Some(permit), intact: true })
+        let Idle { worker, since } = self.take_idle()?;
+        let mut lease = Lease::new(self, worker, permit);
+        lease.idle_since = Some(since);
+        Some(lease)
     }
 
     async fn fill(self: &Arc<Self>, permit: OwnedSemaphorePermit) -> Result<Lease, LoadError> {
         let worker = match self.take_idle() {
-            Some(worker) => worker,
+            Some(idle) => idle.worker,
             None => self.starter.replace(self.enabled.load(Ordering::Acquire)).await?,
         };
-        Ok(Lease { pool: self.clone(), worker: Some(worker), permit: Some(permit), intact: true })
+        Ok(Lease::new(self, worker, permit))
     }
 
     /// An idle worker that is alive; those that died while they were idle are dropped.
-    fn take_idle(&self) -> Option<Worker> {
+    fn take_idle(&self) -> Option<Idle> {
         let mut idle = lock(&self.idle);
-        while let Some(worker) = idle.pop() {
-            match worker.process.ended() {
-                None => return Some(worker),
+        while let Some(next) = idle.pop() {
+            match next.worker.process.ended() {
+                None => return Some(next),
                 Some(ended) => {
                     tracing::warn!(plugin = %self.starter.label, "an idle worker had ended ({ended})")
                 }
             }
         }
         None
+    }
+
+    /// Whether no worker runs because there has been nothing to do.
+    pub(crate) fn rests(&self) -> bool {
+        self.permits.available_permits() == self.size && lock(&self.idle).is_empty()
     }
 
     /// Notes that a root call is served by the worker behind `returning`, until the guard is dropped.
@@ -113,14 +125,9 @@ impl Pool {
         let mut others =
             self.permits.clone().acquire_many_owned(all).await.expect("the semaphore is never closed");
         let mut leases = Vec::new();
-        while let Some(worker) = self.take_idle() {
+        while let Some(Idle { worker, .. }) = self.take_idle() {
             let permit = others.split(1).expect("there is a permit for each worker");
-            leases.push(Lease {
-                pool: self.clone(),
-                worker: Some(worker),
-                permit: Some(permit),
-                intact: true,
-            });
+            leases.push(Lease::new(self, worker, permit));
         }
         AllLeases { leases, _others: others }
     }
@@ -140,7 +147,9 @@ impl Pool {
         runtime.spawn(async move {
             let Some(pool) = pool.upgrade() else { return };
             match pool.starter.replace(pool.enabled.load(Ordering::Acquire)).await {
-                Ok(worker) if !pool.closed.load(Ordering::Acquire) => lock(&pool.idle).push(worker),
+                Ok(worker) if !pool.closed.load(Ordering::Acquire) => {
+                    lock(&pool.idle).push(Idle::now(worker));
+                }
                 Ok(_) => {}
                 Err(error) => {
                     tracing::warn!(plugin = %pool.starter.label, "a worker could not be replaced: {error}");
@@ -148,6 +157,29 @@ impl Pool {
             }
             drop(permit);
         });
+    }
+}
+
+/// A worker that nobody has leased.
+struct Idle {
+    worker: Worker,
+    since: Instant,
+}
+
+impl Idle {
+    fn now(worker: Worker) -> Self {
+        Self { worker, since: Instant::now() }
+    }
+}
+
+/// Stops the workers of a pool that have had no work for `rest`, until the pool is gone. Looks once in that time, so a
+/// worker is stopped after twice that at the latest.
+async fn send_to_rest(pool: Weak<Pool>, rest: Duration) {
+    loop {
+        tokio::time::sleep(rest).await;
+        let Some(pool) = pool.upgrade() else { return };
+        // The longest idle are the first: the last one that was put back is taken first.
+        lock(&pool.idle).retain(|idle| idle.since.elapsed() < rest);
     }
 }
 
@@ -164,9 +196,16 @@ pub(crate) struct Lease {
     worker: Option<Worker>,
     permit: Option<OwnedSemaphorePermit>,
     intact: bool,
+    /// Since when it has had no work, if this is none.
+    idle_since: Option<Instant>,
 }
 
 impl Lease {
+    fn new(pool: &Arc<Pool>, worker: Worker, permit: OwnedSemaphorePermit) -> Self {
+        let (pool, worker, permit) = (pool.clone(), Some(worker), Some(permit));
+        Self { pool, worker, permit, intact: true, idle_since: None }
+    }
+
     /// The worker, for a request. Until [`Lease::keep`] says that the request came to its end, the worker counts as
     /// lost.
     pub(crate) fn worker(&mut self) -> &mut Worker {
@@ -193,7 +232,8 @@ impl Drop for Lease {
         let permit = self.permit.take();
         let closed = self.pool.closed.load(Ordering::Acquire);
         if self.intact && !closed {
-            lock(&self.pool.idle).push(worker);
+            let since = self.idle_since.unwrap_or_else(Instant::now);
+            lock(&self.pool.idle).push(Idle { worker, since });
         } else if let Some(permit) = permit
             && !closed
         {

@@ -311,7 +311,8 @@ impl PythonRuntime {
             loaded.manifest.metadata = prepared.with_permissions(loaded.manifest.metadata);
             let max_output = prepared.starter.max_output;
             let tier = prepared.starter.tier();
-            let pool = Pool::new(prepared.starter, described.workers, worker);
+            let rest = self.config.rest.filter(|_| self.origin(request.source) == Origin::Agent);
+            let pool = Pool::new(prepared.starter, described.workers, worker, rest);
             Ok(Box::new(PythonPlugin::new(loaded.manifest, pool, max_output, tier)) as Box<dyn Plugin>)
         })
         .await

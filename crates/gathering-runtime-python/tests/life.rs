@@ -277,3 +277,29 @@ class DesignPlugin(Plugin):
     assert_eq!((competency.category.as_str(), competency.level.as_str()), ("design", "novice"));
     assert_eq!(snapshot.file_handlers().list_by(gathering_host::Index::Extension, "png").len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_of_an_agents_plugin_rests_when_no_call_comes_and_the_next_call_starts_another() {
+    let host = PythonHost::with(|config| {
+        config.agents = Some(config.data_dir.join("agents"));
+        config.rest = Some(Duration::from_millis(20));
+    });
+    let body = "\
+def tool_count(self):
+    self.count = getattr(self, 'count', 0) + 1
+    return self.count";
+    let agents = host.folder.path().join("data/agents");
+    std::fs::create_dir_all(&agents).expect("a folder");
+    std::fs::write(agents.join("counter.py"), plugin("counter", body)).expect("it can be written");
+    host.add(PluginSource::Path(agents.join("counter.py"))).await.expect("it describes itself");
+    host.enable_known("counter").await;
+
+    let rests = async {
+        while host.health("counter").await.expect("it is loaded").details.get("rests").is_none() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), rests).await.expect("it comes to rest");
+
+    assert_eq!(host.call("count", json!({})).await, Ok(json!(1)), "another worker answers");
+}

@@ -8,7 +8,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
     SendFlags,
@@ -132,10 +132,12 @@ pub(crate) fn send(socket: &UnixStream, message: &impl Serialize, with: &[Borrow
         return Err(io::Error::other(format!("at most {MAX_DESCRIPTORS} descriptors can be handed over")));
     }
     // The descriptors travel with the four bytes, which are never torn.
-    rustix::net::sendmsg(socket, &[IoSlice::new(&length)], &mut ancillary, SendFlags::NOSIGNAL)?;
+    retry_on_intr(|| {
+        rustix::net::sendmsg(socket, &[IoSlice::new(&length)], &mut ancillary, SendFlags::NOSIGNAL)
+    })?;
     let mut rest = body.as_slice();
     while !rest.is_empty() {
-        let sent = rustix::net::send(socket, rest, SendFlags::NOSIGNAL)?;
+        let sent = retry_on_intr(|| rustix::net::send(socket, rest, SendFlags::NOSIGNAL))?;
         rest = &rest[sent..];
     }
     Ok(())
@@ -147,12 +149,15 @@ pub(crate) fn receive<T: DeserializeOwned>(socket: &UnixStream) -> io::Result<Op
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::WAITALL;
-    let received =
+    let received = loop {
         match rustix::net::recvmsg(socket, &mut [IoSliceMut::new(&mut length)], &mut ancillary, flags) {
+            // A socket with a time limit is not gone on with by the kernel when the process was stopped and goes on.
+            Err(Errno::INTR) => {}
             // The other end was closed before it had read all: an end, too.
             Err(Errno::CONNRESET) => return Ok(None),
-            received => received?,
-        };
+            received => break received?,
+        }
+    };
     if received.bytes == 0 {
         return Ok(None);
     }

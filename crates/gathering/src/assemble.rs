@@ -220,6 +220,7 @@ pub fn python_runtime(config: &Config, data_dir: &DataDir, prober: Arc<Prober>) 
         prober,
         max_output: config.limits.max_output,
         warm: config.python.warm,
+        rest: Some(config.python.rest_after).filter(|rest| !rest.is_zero()),
         max_log: config.python.max_log,
     })
 }

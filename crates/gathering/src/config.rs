@@ -114,13 +114,24 @@ pub struct PythonSettings {
     /// Whether workers are forked from a warm parent, a Python of some 15 MB that runs no plugin's code, so that a tool is
     /// ready in milliseconds. Only in the tier `isolated`. Default: true.
     pub warm: bool,
+    /// After how long without a call the workers of a plugin that was made of code are stopped, as a number of seconds or a
+    /// text such as `5m`; the next call starts one. 0: never. Default: 5 min.
+    #[serde(with = "seconds")]
+    pub rest_after: Duration,
     /// The most bytes that a plugin's log takes before it is begun anew. Default: 1 MiB.
     pub max_log: u64,
 }
 
 impl Default for PythonSettings {
     fn default() -> Self {
-        Self { interpreter: None, uv: None, offline: false, warm: true, max_log: 1 << 20 }
+        Self {
+            interpreter: None,
+            uv: None,
+            offline: false,
+            warm: true,
+            rest_after: Duration::from_secs(300),
+            max_log: 1 << 20,
+        }
     }
 }
 

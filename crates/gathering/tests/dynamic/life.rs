@@ -200,3 +200,27 @@ async fn an_agent_that_may_makes_updates_and_removes_plugins_with_tools() {
     assert_eq!(other.expect_err("it is another's").code(), "forbidden");
     assert_eq!(removed, json!({"plugin_id": "greeter", "removed": ["greeter"]}));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn four_calls_of_it_run_side_by_side() {
+    let Some(house) = House::new().await else { return };
+    let code = "\
+import os
+
+def meet(name: str) -> bool:
+    \"\"\"Waits until four are here.\"\"\"
+    place = os.path.join(os.environ['HOME'], 'meeting')
+    os.makedirs(place, exist_ok=True)
+    open(os.path.join(place, name), 'w').close()
+    while len(os.listdir(place)) < 4:
+        os.sched_yield()
+    return True
+";
+    house.create(json!({"plugin_id": "party", "code": code})).await.expect("it is made");
+
+    let calls = ["a", "b", "c", "d"].map(|name| json!({"name": name}));
+    let [a, b, c, d] = calls.map(|arguments| house.call("meet", arguments));
+    let met = tokio::join!(a, b, c, d);
+
+    assert_eq!(met, (Ok(json!(true)), Ok(json!(true)), Ok(json!(true)), Ok(json!(true))));
+}
