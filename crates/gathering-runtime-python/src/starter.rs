@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gathering_core::{Grants, LoadError, LoadErrorKind, PluginManifest, PluginMetadata, PluginSecrets, Tier};
-use gathering_sandbox::{Holds, Newborn, Policy};
+use gathering_sandbox::{Holds, Newborn, Policy, Step};
 use serde_json::{Map, Value, json};
 
 use crate::confinement::{self, refused};
@@ -14,7 +14,7 @@ use crate::hints::Hints;
 use crate::interpreter::Interpreter;
 use crate::log::PluginLog;
 use crate::manifest;
-use crate::process::{NotStarted, Process, Surroundings};
+use crate::process::{NotStarted, Pipes, Process, Surroundings};
 use crate::proxy::Proxy;
 use crate::warm::{Seed, Warm, sdk_of};
 use crate::worker::{Reply, Worker};
@@ -73,26 +73,15 @@ pub(crate) struct Loaded {
 impl Starter {
     /// Starts a process that has run nothing of the plugin.
     pub(crate) async fn spawn(&self) -> Result<Worker, LoadError> {
-        let around = Surroundings {
-            interpreter: &self.interpreter.program,
-            program: &self.program,
-            home: &self.home,
-            log: self.log.clone(),
-            secrets: self.secrets.clone(),
-            proxy: self.proxy.clone(),
-        };
         let started = match &self.holds {
             Holds::Sandbox { launcher, tier, .. } => {
                 let policy = self.policy()?;
                 match self.let_in(*tier, &policy) {
-                    Ok(()) => {
-                        let newborn = self.newborn(launcher, *tier).await?;
-                        Process::start_confined(around, launcher, *tier, policy, newborn).await
-                    }
+                    Ok(()) => self.start_confined(launcher, *tier, &policy).await?,
                     Err(error) => Err(NotStarted::Io(error)),
                 }
             }
-            Holds::Unconfined(_) => Process::start(around).map_err(NotStarted::Io),
+            Holds::Unconfined(_) => Process::start(self.surroundings()).map_err(NotStarted::Io),
             Holds::Nothing(report) => return Err(refused(report)),
         };
         match started {
@@ -104,6 +93,39 @@ impl Starter {
                 let message = format!("{} could not be started: {error}", self.interpreter.program.display());
                 Err(LoadError::new(LoadErrorKind::RuntimeFailed, message))
             }
+        }
+    }
+
+    fn surroundings(&self) -> Surroundings<'_> {
+        Surroundings {
+            interpreter: &self.interpreter.program,
+            program: &self.program,
+            home: &self.home,
+            log: self.log.clone(),
+            secrets: self.secrets.clone(),
+            proxy: self.proxy.clone(),
+        }
+    }
+
+    /// Starts a process in the sandbox: a newborn, where there can be one. If that is lost, since the warm parent ended
+    /// just then, another is asked for once.
+    async fn start_confined(
+        &self,
+        launcher: &Path,
+        tier: gathering_sandbox::Tier,
+        policy: &Policy,
+    ) -> Result<Result<(Process, Pipes), NotStarted>, LoadError> {
+        let start =
+            |newborn| Process::start_confined(self.surroundings(), launcher, tier, policy.clone(), newborn);
+        let started = start(self.newborn(launcher, tier).await?).await;
+        let lost = matches!(&started, Err(NotStarted::Setup(error))
+            if error.failure().is_some_and(|failure| failure.step == Step::Newborn));
+        match &self.warm {
+            Some(warm) if lost => {
+                warm.was_lost();
+                Ok(start(self.newborn(launcher, tier).await?).await)
+            }
+            _ => Ok(started),
         }
     }
 

@@ -64,6 +64,15 @@ impl Warm {
         }
     }
 
+    /// Takes back a newborn that ended before it was confined: its parent has, too.
+    pub(crate) fn was_lost(&self) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let State::Running(_) = &*state {
+            tracing::warn!("the warm parent of workers was lost; another is started");
+            *state = State::Cold;
+        }
+    }
+
     /// Starts the warm parent if there is none yet. Blocks.
     pub(crate) fn start(&self, seed: &Seed) {
         // Whoever is born and finds nobody to join ends.

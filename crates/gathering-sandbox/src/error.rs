@@ -86,6 +86,8 @@ pub enum Step {
     Landlock,
     /// Filtering system calls.
     Seccomp,
+    /// Handing the confinement over to a newborn, which may have ended with its parent.
+    Newborn,
     /// Running the program itself.
     Program,
 }
@@ -101,6 +103,7 @@ impl fmt::Display for Step {
             Self::Privileges => "giving up privileges",
             Self::Landlock => "restricting files with Landlock",
             Self::Seccomp => "filtering system calls",
+            Self::Newborn => "handing over to a new process",
             Self::Program => "running the program",
         })
     }

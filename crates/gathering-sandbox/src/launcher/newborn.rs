@@ -64,7 +64,7 @@ pub(super) fn admit(stage: Stage, mut reporter: Reporter) -> Result<Pid, Failure
 }
 
 fn join(mut stage: Stage) -> Result<Pid, Failure> {
-    let step = Step::Start;
+    let step = Step::Newborn;
     let Some(place) = stage.inherits.channels.pop() else {
         return Err(Failure::new(step, "no newborn was handed over", "update both programs"));
     };
