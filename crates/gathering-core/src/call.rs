@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    Authoring, AuthoringRefused, BoxFuture, CompetencyId, CompetencyLevel, PluginId, ToolDefinition,
-    ToolError, ToolName, ToolOutput,
+    Authoring, AuthoringRefused, BoxFuture, CompetencyId, CompetencyLevel, Evaluated, Evaluation,
+    EvaluationError, PluginId, ToolDefinition, ToolError, ToolName, ToolOutput,
 };
 
 /// A tool and its arguments, checked and with defaults filled in.
@@ -200,6 +200,13 @@ pub trait HostServices: Send + Sync {
         cx: &'a CallContext,
         wanted: Authoring,
     ) -> BoxFuture<'a, Result<Value, AuthoringRefused>>;
+
+    /// Runs a piece of Python in a confined interpreter of its own.
+    fn evaluate<'a>(
+        &'a self,
+        cx: &'a CallContext,
+        evaluation: Evaluation,
+    ) -> BoxFuture<'a, Result<Evaluated, EvaluationError>>;
 }
 
 /// How what runs a plugin is confined. Named in every result.

@@ -8,6 +8,7 @@ mod call;
 mod category;
 mod competency;
 mod error;
+mod evaluation;
 mod file_handler;
 pub mod json;
 mod names;
@@ -28,6 +29,7 @@ pub use call::{CallContext, CallId, Caller, HeldCompetency, HostServices, Tier, 
 pub use category::{CompetencyCategory, ToolCategory};
 pub use competency::{CompetencyDefinition, CompetencyLevel, Requirement};
 pub use error::{ArgumentError, HookError, LoadError, LoadErrorKind, ReachedLimit, ToolError};
+pub use evaluation::{Evaluated, Evaluation, EvaluationError, Evaluator};
 pub use file_handler::{FileHandlerDefinition, FileOperation};
 pub use names::{
     CompetencyId, FileHandlerName, NameError, PluginId, RESERVED_PLUGIN_IDS, ToolName, edit_distance,

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use gathering_core::{
-    Authoring, AuthoringRefused, BoxFuture, CallContext, CallId, Caller, HostServices, LoadErrorKind,
-    PluginStatus, Tier, ToolCall, ToolDefinition, ToolError, ToolName, ToolOutput, TraceId, json,
+    Authoring, AuthoringRefused, BoxFuture, CallContext, CallId, Caller, Evaluated, Evaluation,
+    EvaluationError, HostServices, LoadErrorKind, PluginStatus, Tier, ToolCall, ToolDefinition, ToolError,
+    ToolName, ToolOutput, TraceId, json,
 };
 use serde_json::{Map, Value};
 use tokio::sync::SemaphorePermit;
@@ -356,6 +357,19 @@ impl HostServices for Inner {
         wanted: Authoring,
     ) -> BoxFuture<'a, Result<Value, AuthoringRefused>> {
         Box::pin(self.author_for(cx, wanted))
+    }
+
+    fn evaluate<'a>(
+        &'a self,
+        _cx: &'a CallContext,
+        evaluation: Evaluation,
+    ) -> BoxFuture<'a, Result<Evaluated, EvaluationError>> {
+        match &self.evaluator {
+            Some(evaluator) => evaluator.evaluate(evaluation),
+            None => Box::pin(async {
+                Err(EvaluationError::Unavailable("this GatheRing has no Python".to_owned()))
+            }),
+        }
     }
 }
 

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use gathering_core::{
-    Caller, Change, Permissions, PluginId, PluginStatus, Runtime, Secrets, StateError, StateStore, ToolError,
+    Caller, Change, Evaluator, Permissions, PluginId, PluginStatus, Runtime, Secrets, StateError, StateStore,
+    ToolError,
 };
 use serde_json::Value;
 use tokio::sync::broadcast;
@@ -43,6 +44,7 @@ pub(crate) struct Inner {
     /// Where plugins lie that agents made.
     pub(crate) agent_directories: Vec<PathBuf>,
     pub(crate) secrets: Option<Arc<dyn Secrets>>,
+    pub(crate) evaluator: Option<Arc<dyn Evaluator>>,
     /// Held while the snapshot is changed and saved; readers never wait for it.
     pub(crate) writer: tokio::sync::Mutex<()>,
     /// One lock a plugin, so that a slow load holds up nobody else's.
@@ -105,12 +107,19 @@ pub struct HostBuilder {
     allowances: HashMap<String, Permissions>,
     agent_directories: Vec<PathBuf>,
     secrets: Option<Arc<dyn Secrets>>,
+    evaluator: Option<Arc<dyn Evaluator>>,
 }
 
 impl HostBuilder {
     /// Adds a way of running plugins.
     pub fn runtime(mut self, runtime: Arc<dyn Runtime>) -> Self {
         self.runtimes.push(runtime);
+        self
+    }
+
+    /// Lets plugins have pieces of Python run by `evaluator`.
+    pub fn evaluator(mut self, evaluator: Arc<dyn Evaluator>) -> Self {
+        self.evaluator = Some(evaluator);
         self
     }
 
@@ -176,6 +185,7 @@ impl HostBuilder {
             allowances: self.allowances,
             agent_directories: self.agent_directories,
             secrets: self.secrets,
+            evaluator: self.evaluator,
             writer: tokio::sync::Mutex::default(),
             operations: Mutex::default(),
             instances: AtomicU64::new(1),

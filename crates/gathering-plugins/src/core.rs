@@ -10,8 +10,10 @@ mod git;
 mod list_directory;
 mod pattern;
 mod plugin_authoring;
+mod python_eval;
 mod read_file;
 mod run_command;
+mod time;
 mod write_file;
 
 use std::sync::Arc;
@@ -36,7 +38,7 @@ fn manifest() -> PluginManifest {
             "id": "core",
             "name": "Core GatheRing Tools",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Essential tools: files, Git, commands, arithmetic, and making plugins",
+            "description": "Essential tools: files, Git, commands, Python, arithmetic, and making plugins",
             "author": "GatheRing Team",
             "license": "MIT OR Apache-2.0",
             "tags": ["core", "files", "git", "mathematics"],
@@ -50,6 +52,7 @@ fn manifest() -> PluginManifest {
             git::status::definition(),
             git::diff::definition(),
             run_command::definition(),
+            python_eval::definition(),
             create,
             update,
             remove,
@@ -82,7 +85,8 @@ fn start(
     config.protected.extend(own.protected.iter().map(|path| path.display().to_string()));
     let base = Base::open(&config.base_path, &config.private)?;
     let core = Arc::new(Core { base, protected: Names::new(&config.protected), config, prober });
-    let [reads, writes, lists, states, diffs, runs, confines] = std::array::from_fn(|_| core.clone());
+    let [reads, writes, lists, states, diffs, runs, confines, evaluates, interprets] =
+        std::array::from_fn(|_| core.clone());
     NativePlugin::new(manifest)
         .tool("calculate", calculate::calculate)
         .blocking_tool("read_file", move |arguments, _, cancel| {
@@ -104,6 +108,11 @@ fn start(
             run_command::run_command(&runs, &arguments, cx, cancel)
         })
         .tier_of("run_command", move || confines.prober.known().and_then(run_command::tier))
+        .async_tool("python_eval", move |arguments, cx| {
+            let core = evaluates.clone();
+            async move { python_eval::python_eval(&core, arguments, &cx).await }
+        })
+        .tier_of("python_eval", move || interprets.prober.known().and_then(run_command::tier))
         .async_tool("create_plugin", plugin_authoring::create_plugin)
         .async_tool("update_plugin", plugin_authoring::update_plugin)
         .async_tool("remove_plugin", plugin_authoring::remove_plugin)

@@ -43,6 +43,7 @@ async fn it_contributes_the_tools_and_competencies_of_the_documents() {
         ("git_status", "version_control"),
         ("git_diff", "version_control"),
         ("run_command", "system"),
+        ("python_eval", "code_execution"),
         ("create_plugin", "code_execution"),
         ("update_plugin", "code_execution"),
         ("remove_plugin", "code_execution"),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::{fmt, io};
 
-use gathering_core::PluginSecrets;
+use gathering_core::{PluginSecrets, ReachedLimit};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
@@ -23,13 +23,24 @@ use crate::proxy::Proxy;
 /// The most that a pipe holds, unless the system was told otherwise (`/proc/sys/fs/pipe-max-size`).
 const MAX_PIPE: usize = 1 << 20;
 
-/// How a process ended: its exit code or signal, in words.
+/// How a process ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Ended(pub(crate) String);
+pub(crate) struct Ended {
+    /// Its exit code or signal, in words.
+    how: String,
+    /// The limit that it came to, if it was stopped there.
+    pub(crate) limit: Option<ReachedLimit>,
+}
+
+impl Ended {
+    pub(crate) fn new(how: impl Into<String>) -> Self {
+        Self { how: how.into(), limit: None }
+    }
+}
 
 impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.how)
     }
 }
 
@@ -181,7 +192,7 @@ impl Drop for Process {
 pub(crate) async fn wait(mut ended: watch::Receiver<Option<Ended>>) -> Ended {
     match ended.wait_for(Option::is_some).await {
         Ok(ended) => ended.clone().expect("it was waited for"),
-        Err(_) => Ended("its fate is not known".into()),
+        Err(_) => Ended::new("its fate is not known"),
     }
 }
 
@@ -201,8 +212,8 @@ async fn attend(mut child: Child, attended: Attended) {
     // all numbers had been used up once since the line above.
     kill_group(group);
     let ended = match status {
-        Ok(status) => Ended(describe(status)),
-        Err(error) => Ended(format!("its end could not be learnt: {error}")),
+        Ok(status) => Ended::new(describe(status)),
+        Err(error) => Ended::new(format!("its end could not be learnt: {error}")),
     };
     tell.send_replace(Some(ended));
 }

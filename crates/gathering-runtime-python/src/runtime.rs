@@ -1,5 +1,6 @@
 //! The Python runtime: finds plugin files, describes them, and loads them into workers.
 
+mod evaluate;
 mod examine;
 
 use std::io;

@@ -111,7 +111,7 @@ impl Worker {
                     Ok(ended) => ended,
                     Err(_) => {
                         self.process.kill().await;
-                        Ended("it closed its pipe to the host".into())
+                        Ended::new("it closed its pipe to the host")
                     }
                 };
                 Err(Failure::Exited(ended))
@@ -199,7 +199,7 @@ impl From<Result<Value, JsonError>> for Reply {
 
 /// What a broken pipe means; how the process ended is found out by [`Worker::request`].
 fn gone(_: io::Error) -> Failure {
-    Failure::Exited(Ended(String::new()))
+    Failure::Exited(Ended::new(""))
 }
 
 /// What was read and not yet taken.

@@ -85,6 +85,7 @@ impl GatheRing {
         let mut builder = Host::builder()
             .runtime(native.clone())
             .runtime(python.clone())
+            .evaluator(python.clone())
             .store(store)
             .limits(Limits::from(&config.limits))
             .secrets(Arc::new(SecretsFile::new(data_dir.clone())))

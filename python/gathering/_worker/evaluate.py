@@ -24,7 +24,7 @@ def evaluate(code, output_limit, result_limit):
             outcome["result"] = _as_json(_run(code), result_limit)
         except SystemExit as error:
             if error.code not in (None, 0):
-                outcome["error"] = f"SystemExit: {error.code}"
+                outcome["error"] = failures.message_of(error)
         except BaseException as error:
             outcome["error"] = failures.message_of(error)
             outcome["traceback"] = _traceback(error)

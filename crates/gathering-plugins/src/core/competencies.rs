@@ -38,6 +38,7 @@ pub(super) fn definitions() -> Value {
             "description": "Python development, testing, packaging",
             "category": "programming",
             "capabilities": ["Write and read Python", "Run Python code", "Package it"],
+            "tools_enabled": ["python_eval"],
         },
         {
             "id": "javascript",

@@ -7,17 +7,19 @@ mod workspace;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use gathering_core::{ArgumentError, CallContext, Tier, ToolError, ToolName};
+use gathering_core::{ArgumentError, CallContext, ReachedLimit, Tier, ToolError, ToolName};
 use gathering_sandbox::Holds;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use self::attend::{Ending, attend};
 use self::program::Program;
+pub(super) use self::report::at_limit;
 use super::Core;
 use super::base::shown;
+use super::time::Time;
 use crate::{Cancel, Failure};
 
 const NAME: &str = "run_command";
@@ -26,9 +28,6 @@ const MAX_VARIABLES: usize = 64;
 const MAX_ENVIRONMENT: usize = 32 << 10;
 /// The longest command, in bytes: what one argument of a program may have on Linux, and some less.
 const MAX_COMMAND: usize = 120_000;
-/// A command is stopped by so much before the call's own deadline, so that nothing is left of it when the call ends and
-/// what it printed is told.
-const BEFORE_DEADLINE: Duration = Duration::from_millis(300);
 
 pub(super) fn definition() -> Value {
     json!({
@@ -135,7 +134,7 @@ pub(super) fn run_command(
     let policy = workspace.policy(core, folder(core, &arguments.cwd)?, &arguments.env);
     cancel.check()?;
     let started = Instant::now();
-    let time = Time::of(core, arguments, cx, started);
+    let time = Time::of(core.config.max_timeout_seconds, arguments.timeout, cx, started);
     let mut program = Program::start(holds, policy, shell(), &arguments.command)?;
     let attended = attend(&mut program, time.until, core.config.max_output_bytes, cancel);
     // Whatever went wrong, nothing of it is left when this is gone.
@@ -146,39 +145,11 @@ pub(super) fn run_command(
     let took = started.elapsed();
     match ending {
         Ending::Cancelled => Err(Failure::new("the call was cancelled")),
-        Ending::TimedOut => Err(report::out_of_time(&time, core, &printed)),
+        Ending::TimedOut => {
+            let what = time.is_over("the command", core.config.max_timeout_seconds);
+            Err(report::stopped(ReachedLimit::Time, &what, &printed))
+        }
         Ending::Ended(exit) => report::ended(&exit, &printed, took, tier, notes, &core.config.limits),
-    }
-}
-
-/// How long a command may run, and what says so.
-pub(super) struct Time {
-    until: Instant,
-    limit: Duration,
-    bound: Bound,
-}
-
-/// What bounds the time of a command.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Bound {
-    /// The argument of the tool.
-    Argument,
-    /// The setting of the operator.
-    Setting,
-    /// The deadline of the call.
-    Call,
-}
-
-impl Time {
-    fn of(core: &Core, arguments: &Arguments, cx: &CallContext, now: Instant) -> Self {
-        let most = Duration::from_secs(core.config.max_timeout_seconds);
-        let asked = Duration::try_from_secs_f64(arguments.timeout).unwrap_or(most);
-        let call = cx.deadline().saturating_duration_since(now).saturating_sub(BEFORE_DEADLINE);
-        let (limit, bound) = [(asked, Bound::Argument), (most, Bound::Setting), (call, Bound::Call)]
-            .into_iter()
-            .min_by_key(|(limit, _)| *limit)
-            .expect("there are three");
-        Self { until: now + limit, limit, bound }
     }
 }
 

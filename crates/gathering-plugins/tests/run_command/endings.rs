@@ -32,7 +32,7 @@ async fn who_ignores_signals_is_stopped_with_its_time() {
             (
                 "time_limit",
                 "the command did not end within 1s and was stopped, with all that it had started: give it a longer \
-                 `timeout` (at most 600 s), or do less in one command\nstdout until then: so far\nstderr until then: oh"
+                 `timeout` (at most 600 s), or do less in one call\nstdout until then: so far\nstderr until then: oh"
             )
         );
     }

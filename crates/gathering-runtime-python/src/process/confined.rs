@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use gathering_core::ReachedLimit;
 use gathering_sandbox::{Budget, Child, Exit, Job, Newborn, Policy, SetupError, Stdio, Tier, spawn};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -76,8 +77,8 @@ impl Process {
 /// Waits for the child, kills it when told to or when it uses too much, and tells how it ended.
 async fn attend(child: Arc<Child>, budget: Budget, attended: Attended) {
     let ended = match wait(&child, budget, &attended).await {
-        Ok(exit) => Ended(describe(&exit)),
-        Err(error) => Ended(format!("its end could not be learnt: {error}")),
+        Ok(exit) => Ended { how: describe(&exit), limit: limit(&exit) },
+        Err(error) => Ended::new(format!("its end could not be learnt: {error}")),
     };
     attended.tell.send_replace(Some(ended));
 }
@@ -116,6 +117,18 @@ async fn wait(child: &Arc<Child>, budget: Budget, attended: &Attended) -> io::Re
     }
     let child = child.clone();
     tokio::task::spawn_blocking(move || child.wait()).await.map_err(io::Error::other)?
+}
+
+fn limit(exit: &Exit) -> Option<ReachedLimit> {
+    use gathering_sandbox::Ended as Reason;
+    match exit.ended {
+        Reason::CpuLimit => Some(ReachedLimit::Cpu),
+        Reason::FileSizeLimit => Some(ReachedLimit::FileSize),
+        Reason::MemoryLimit => Some(ReachedLimit::Memory),
+        Reason::ProcessLimit => Some(ReachedLimit::Processes),
+        Reason::DiskLimit => Some(ReachedLimit::Disk),
+        Reason::Exited | Reason::Signalled | Reason::Killed | Reason::LauncherLost => None,
+    }
 }
 
 fn describe(exit: &Exit) -> String {

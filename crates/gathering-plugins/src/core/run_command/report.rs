@@ -6,10 +6,9 @@ use gathering_core::{ReachedLimit, ResourceLimits, Tier, ToolError, ToolName};
 use gathering_sandbox::{Ended, Exit};
 use serde_json::{Value, json};
 
+use super::NAME;
 use super::attend::{Kept, Printed};
-use super::{Bound, NAME, Time};
 use crate::Failure;
-use crate::core::Core;
 
 /// How much of what it printed last is told with an error, in bytes of each stream.
 const LAST: usize = 2048;
@@ -23,8 +22,8 @@ pub(super) fn ended(
     notes: Vec<String>,
     limits: &ResourceLimits,
 ) -> Result<Value, Failure> {
-    if let Some((limit, what)) = at_limit(exit.ended, limits) {
-        return Err(stopped(limit, &what, printed));
+    if let Some(limit) = reached(exit.ended) {
+        return Err(stopped(limit, &at_limit("the command", limit, limits), printed));
     }
     if matches!(exit.ended, Ended::Killed | Ended::LauncherLost) {
         let what = "the command was ended from outside of it, and how far it had come is not known";
@@ -54,68 +53,54 @@ pub(super) fn ended(
     Ok(result)
 }
 
-/// Which limit ended a command, and what is said of it.
-fn at_limit(ended: Ended, limits: &ResourceLimits) -> Option<(ReachedLimit, String)> {
+fn reached(ended: Ended) -> Option<ReachedLimit> {
+    match ended {
+        Ended::MemoryLimit => Some(ReachedLimit::Memory),
+        Ended::ProcessLimit => Some(ReachedLimit::Processes),
+        Ended::CpuLimit => Some(ReachedLimit::Cpu),
+        Ended::FileSizeLimit => Some(ReachedLimit::FileSize),
+        Ended::DiskLimit => Some(ReachedLimit::Disk),
+        Ended::Exited | Ended::Signalled | Ended::Killed | Ended::LauncherLost => None,
+    }
+}
+
+/// What is said of `whom` who came to one of the `limits`.
+pub(in crate::core) fn at_limit(whom: &str, limit: ReachedLimit, limits: &ResourceLimits) -> String {
     let limits = limits.or(&ResourceLimits::DEFAULT);
-    let (limit, name, what) = match ended {
-        Ended::MemoryLimit => {
-            let what = format!("used more than {} of memory", bytes(limits.memory));
-            (ReachedLimit::Memory, "memory", format!("{what} and was stopped: let it use less at a time"))
+    let (name, what, instead) = match limit {
+        ReachedLimit::Time => return format!("{whom} did not end in time and was stopped"),
+        ReachedLimit::Memory => {
+            ("memory", format!("used more than {} of memory", bytes(limits.memory)), "use less at a time")
         }
-        Ended::ProcessLimit => {
-            let what =
-                format!("had more than {} processes and threads", limits.processes.unwrap_or_default());
+        ReachedLimit::Processes => {
+            let most = limits.processes.unwrap_or_default();
+            ("processes", format!("had more than {most} processes and threads"), "run fewer at once")
+        }
+        ReachedLimit::Cpu => {
+            let most = limits.cpu_seconds.unwrap_or_default();
+            ("cpu_seconds", format!("used up its {most} s of processor time"), "do less in one call")
+        }
+        ReachedLimit::FileSize => {
+            let most = bytes(limits.file_size);
+            ("file_size", format!("would have made a file larger than {most}"), "write less at a time")
+        }
+        ReachedLimit::Disk => {
+            let most = bytes(limits.disk);
             (
-                ReachedLimit::Processes,
-                "processes",
-                format!("{what} and was stopped: let it run fewer at once"),
+                "disk",
+                format!("wrote files that take more than {most} on disk"),
+                "remove what is not needed, write less",
             )
         }
-        Ended::CpuLimit => {
-            let what = format!("used up its {} s of processor time", limits.cpu_seconds.unwrap_or_default());
-            (ReachedLimit::Cpu, "cpu_seconds", format!("{what} and was stopped: give it less work"))
-        }
-        Ended::FileSizeLimit => {
-            let what = format!("would have made a file larger than {}", bytes(limits.file_size));
-            let rest = "and was stopped; what it wrote until then is there: write less";
-            (ReachedLimit::FileSize, "file_size", format!("{what} {rest}"))
-        }
-        Ended::DiskLimit => {
-            let what = format!("wrote files that take more than {} on disk", bytes(limits.disk));
-            let rest = "and was stopped; they are there: remove them and write less";
-            (ReachedLimit::Disk, "disk", format!("{what} {rest}"))
-        }
-        Ended::Exited | Ended::Signalled | Ended::Killed | Ended::LauncherLost => return None,
     };
-    Some((
-        limit,
-        format!("the command {what}, or have the operator raise `limits.{name}` of the plugin `core`"),
-    ))
+    format!(
+        "{whom} {what} and was stopped, with all that it had started: {instead}, or have the operator raise `limits.{name}` \
+         of the plugin `core`"
+    )
 }
 
-/// The error of a command that came to the end of its time.
-pub(super) fn out_of_time(time: &Time, core: &Core, printed: &Printed) -> Failure {
-    let most = core.config.max_timeout_seconds;
-    let what = match time.bound {
-        Bound::Argument => format!(
-            "the command did not end within {:?} and was stopped, with all that it had started: give it a longer \
-             `timeout` (at most {most} s), or do less in one command",
-            time.limit
-        ),
-        Bound::Setting => format!(
-            "the command did not end within {most} s, the longest that the operator allows (`max_timeout_seconds` of the \
-             plugin `core`), and was stopped, with all that it had started: do less in one command"
-        ),
-        Bound::Call => format!(
-            "the command did not end within the {:.1} s that were left to the call, and was stopped, with all that it \
-             had started: let the call itself have more time, or do less in one command",
-            time.limit.as_secs_f64()
-        ),
-    };
-    stopped(ReachedLimit::Time, &what, printed)
-}
-
-fn stopped(limit: ReachedLimit, what: &str, printed: &Printed) -> Failure {
+/// The error of a command that was stopped.
+pub(super) fn stopped(limit: ReachedLimit, what: &str, printed: &Printed) -> Failure {
     let tool = ToolName::new(NAME).expect("it is a good name");
     ToolError::LimitReached { tool, limit, message: with_last(what, printed) }.into()
 }
