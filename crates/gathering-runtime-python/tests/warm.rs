@@ -48,6 +48,10 @@ def tool_random(self):
     import random, tempfile, uuid
     return [random.random(), str(uuid.uuid4()), next(tempfile._get_candidate_names())]
 
+def tool_nested(self):
+    from gathering.core.tool_registry import tool_registry
+    return len(tool_registry.execute("random"))
+
 def tool_children(self):
     import subprocess, sys
     made = subprocess.run([sys.executable, "-c", "print(1)"], capture_output=True, text=True)
@@ -102,6 +106,14 @@ async fn random_numbers_of_workers_that_were_forked_differ() {
     for (one, other) in one.as_array().into_iter().flatten().zip(other.as_array().into_iter().flatten()) {
         assert_ne!(one, other);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_was_forked_calls_tools_of_the_host() {
+    let Some(host) = isolated(true).await else { return };
+    host.enable_plugin("forked", PLUGIN).await;
+
+    assert_eq!(host.call("nested", json!({})).await, Ok(json!(3)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -74,8 +74,8 @@ def _import_what_workers_need():
     import ast, contextlib, dataclasses, datetime, faulthandler, fcntl, functools, inspect, linecache, re, select
     import tempfile, tokenize, traceback, types, typing
 
-    import gathering._collect, gathering.core.competency_registry, gathering.core.file_handler_registry
-    import gathering.core.tool_registry, gathering.plugins
+    # Not `gathering.core`, whose global registries are those of each worker.
+    import gathering._collect, gathering.plugins
     from gathering._worker import authoring, context, docstrings, evaluate, examples, inference, loading, server
 
 
