@@ -21,10 +21,11 @@ use std::sync::Arc;
 use gathering_core::{LoadError, LoadErrorKind, Plugin, PluginManifest};
 use gathering_sandbox::Prober;
 use serde_json::{Value, json};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use self::base::{Base, Names};
 use self::config::Config;
-use crate::{Builtin, NativePlugin, OwnPlaces};
+use crate::{Builtin, Failure, NativePlugin, OwnPlaces};
 
 /// The plugin.
 pub(crate) fn builtin(own: OwnPlaces, prober: Arc<Prober>) -> Builtin {
@@ -70,6 +71,23 @@ struct Core {
     config: Config,
     /// Knows how commands are confined.
     prober: Arc<Prober>,
+    /// A permit for each command and each piece of Python that may run at once.
+    running: Semaphore,
+}
+
+/// How many commands and pieces of Python run at once: half of the calls that the plugin serves, so that those who wait
+/// for them keep nobody from reading a file.
+const MOST_RUNNING: usize = 32;
+
+impl Core {
+    /// Takes a permit to run something; refuses if there is none.
+    fn permit(&self) -> Result<SemaphorePermit<'_>, Failure> {
+        self.running.try_acquire().map_err(|_| {
+            let most = MOST_RUNNING;
+            format!("{most} commands and pieces of Python are running already: try again when one has ended")
+                .into()
+        })
+    }
 }
 
 fn start(
@@ -84,7 +102,8 @@ fn start(
     config.private.extend(own.private.iter().map(|path| path.display().to_string()));
     config.protected.extend(own.protected.iter().map(|path| path.display().to_string()));
     let base = Base::open(&config.base_path, &config.private)?;
-    let core = Arc::new(Core { base, protected: Names::new(&config.protected), config, prober });
+    let running = Semaphore::new(MOST_RUNNING);
+    let core = Arc::new(Core { base, protected: Names::new(&config.protected), config, prober, running });
     let [reads, writes, lists, states, diffs, runs, confines, evaluates, interprets] =
         std::array::from_fn(|_| core.clone());
     NativePlugin::new(manifest)

@@ -133,6 +133,21 @@ async fn a_session_gives_its_last_value_and_what_it_printed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_server_left_is_not_seen() {
+    for house in House::each(json!({})).await {
+        for number in 0..32 {
+            let left = house.folder.path().join(format!("data/scratch/.evaluate-{number}/home"));
+            std::fs::create_dir_all(&left).expect("it can be made");
+            std::fs::write(left.join("left"), "CANARY-7f3a").expect("it can be written");
+        }
+
+        let seen = house.eval("import os\nos.listdir()").await;
+
+        assert_eq!(seen["result"], json!([]), "{seen}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_goes_wrong_in_the_code_is_a_result() {
     for house in House::each(json!({"max_output_bytes": 1024})).await {
         for (code, error, traceback) in [

@@ -77,6 +77,7 @@ pub(super) async fn python_eval(
     if code.len() > MAX_CODE {
         return Err(ToolError::TooLarge { what: "the code".to_owned(), limit: MAX_CODE }.into());
     }
+    let _permit = core.permit()?;
     let time = Time::of(core.config.max_timeout_seconds, timeout, cx, Instant::now());
     let most = core.config.max_output_bytes;
     let limits = core.config.limits;

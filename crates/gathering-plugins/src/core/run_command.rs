@@ -122,6 +122,7 @@ pub(super) fn run_command(
 ) -> Result<Value, Failure> {
     refuse_unless_allowed(core, NAME)?;
     check(arguments)?;
+    let _permit = core.permit()?;
     let holds = core.prober.holds();
     let tier = match (holds, tier(holds)) {
         (Holds::Nothing(report), _) => {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use gathering_core::Caller;
 use gathering_host::CallOptions;
 use gathering_plugins::OwnPlaces;
+use gathering_sandbox::Prober;
 use serde_json::{Map, Value, json};
 
 use crate::harness::*;
@@ -203,6 +204,34 @@ async fn a_file_grows_to_its_limit() {
         assert!(error.to_string().contains("larger than 1 MiB"), "{error}");
         assert_eq!(std::fs::metadata(shop.path("work/big")).unwrap().len(), 1 << 20);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_commands_at_once_keep_other_tools_from_nothing() {
+    let shop = Workshop::with(Prober::default(), json!({}), |_| OwnPlaces::default()).await;
+    let word = nonce();
+    let calls: Vec<_> = (0..32)
+        .map(|_| {
+            let (host, arguments) = (shop.host().clone(), command(format!("sh -c 'sleep 300; :' {word}")));
+            tokio::spawn(async move {
+                host.execute(Caller::Operator, "run_command", arguments, CallOptions::default()).await
+            })
+        })
+        .collect();
+    until_alive(&word, 32, Duration::from_secs(20)).await;
+
+    let one_more = shop.fail(json!({"command": "true"})).await;
+    let other = shop.call("calculate", json!({"expression": "6 * 7"})).await;
+
+    for call in calls {
+        call.abort();
+    }
+    until_alive(&word, 0, Duration::from_secs(20)).await;
+    assert!(
+        one_more.to_string().contains("32 commands and pieces of Python are running already"),
+        "{one_more}"
+    );
+    assert_eq!(other, Ok(json!(42)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -43,6 +43,11 @@ impl PythonRuntime {
         let number = self.described.fetch_add(1, Ordering::Relaxed);
         let scratch = Scratch(self.config.data_dir.join("scratch").join(format!(".evaluate-{number}")));
         let (place, home) = (scratch.0.join("session.py"), scratch.0.join("home"));
+        // One of before may be there, if the server was killed.
+        match tokio::fs::remove_dir_all(&scratch.0).await {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(disk(&error)),
+            _ => {}
+        }
         tokio::fs::create_dir_all(&home).await.map_err(|error| disk(&error))?;
         // A worker has code that it may read; here it is sent.
         tokio::fs::write(&place, "").await.map_err(|error| disk(&error))?;
