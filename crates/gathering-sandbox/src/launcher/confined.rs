@@ -1,5 +1,6 @@
 //! Runs a program without namespaces: Landlock and a stricter filter hold it, and the launcher sweeps up after it.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
@@ -131,17 +132,35 @@ impl Tree for Confined {
     fn end(mut self) -> io::Result<Outcome> {
         while !self.collect_all()? {
             let me = rustix::process::getpid();
-            for signal in [Signal::STOP, Signal::KILL] {
-                for process in processes::below(me)? {
-                    // It may have ended by itself.
-                    let _ = kill_process(process.pid, signal);
-                }
+            stop_all_below(me)?;
+            for process in processes::below(me)? {
+                // It may have ended by itself.
+                let _ = kill_process(process.pid, Signal::KILL);
             }
             poll(&mut [], Some(&ROUND.try_into().map_err(io::Error::other)?))?;
         }
         let mut outcome = self.ended.unwrap_or_default();
         outcome.leftover = self.scratch.remove().err().map(|error| error.to_string());
         Ok(outcome)
+    }
+}
+
+/// Stops all below the launcher until a look finds nobody new. Who is stopped counts against the limit of processes, so
+/// that those who start themselves anew run out of room; to kill them one by one would make room for the others.
+fn stop_all_below(me: Pid) -> io::Result<()> {
+    let mut stopped = HashSet::new();
+    loop {
+        let mut anybody = false;
+        for process in processes::below(me)? {
+            if stopped.insert(process.pid) {
+                anybody = true;
+                // It may have ended by itself.
+                let _ = kill_process(process.pid, Signal::STOP);
+            }
+        }
+        if !anybody {
+            return Ok(());
+        }
     }
 }
 
