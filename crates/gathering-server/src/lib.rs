@@ -21,6 +21,7 @@ mod openapi;
 mod request;
 mod routes;
 mod schemas;
+mod seats;
 mod serve;
 
 pub use access::{Access, AddressError, Token, check_address};

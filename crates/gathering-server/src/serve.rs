@@ -1,6 +1,7 @@
 //! Serving over TCP: connections are bounded, slow ones are closed, and stopping lets calls in flight end.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -12,9 +13,11 @@ use tokio::task::JoinSet;
 use crate::access::check_address;
 use crate::app::App;
 use crate::routes::router;
+use crate::seats::Seats;
 
-/// How many connections are open at once; further ones wait until one ends. Below the usual limit of 1,024 open files,
-/// because workers need some too.
+/// How many connections are served at once. A further one takes the place of the one that has asked for nothing for
+/// longest, or waits for a place if all have something to do. Below the usual limit of 1,024 open files, because workers
+/// need some too.
 const MAX_CONNECTIONS: usize = 512;
 /// How long a client may take to send the head of a request, and a connection may be idle.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -38,24 +41,31 @@ pub async fn serve(
     let service = TowerToHyperService::new(router(app.clone()));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_header_size(MAX_HEAD);
+    let seats = Arc::new(Seats::default());
     let mut connections = JoinSet::new();
+    let mut next = None;
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
-        let stream = tokio::select! {
+        tokio::select! {
             biased;
             () = &mut shutdown => break,
-            Some(ended) = connections.join_next() => {
-                log_panic(ended);
-                continue;
-            }
-            accepted = accept(&listener), if connections.len() < MAX_CONNECTIONS => accepted,
-        };
-        let connection = http.serve_connection(TokioIo::new(stream), service.clone());
+            Some(ended) = connections.join_next() => log_panic(ended),
+            () = seats.idle(), if next.is_some() => {}
+            accepted = accept(&listener), if next.is_none() => next = Some(accepted),
+        }
+        if next.is_some() && connections.len() >= MAX_CONNECTIONS {
+            seats.make_room();
+            continue;
+        }
+        let Some(stream) = next.take() else { continue };
+        let taken = Arc::new(seats.take());
+        let connection = http.serve_connection(TokioIo::new(stream), taken.serve(service.clone()));
         let stopped = app.stopped();
         connections.spawn(async move {
             let mut connection = std::pin::pin!(connection);
             let mut outcome = tokio::select! {
                 outcome = connection.as_mut() => Some(outcome),
+                () = taken.to_leave() => return,
                 () = stopped => None,
             };
             if outcome.is_none() {
