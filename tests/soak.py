@@ -32,7 +32,12 @@ def resources(pid):
         resident = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     # A thread lists the children that it started.
     children = sum(len(tasks.read_text().split()) for tasks in pathlib.Path(f"/proc/{pid}/task").glob("*/children"))
-    return resident, len(os.listdir(f"/proc/{pid}/fd")), children
+    try:
+        descriptors = len(os.listdir(f"/proc/{pid}/fd"))
+    except PermissionError:
+        # Nobody but root sees those of a server.
+        descriptors = 0
+    return resident, descriptors, children
 
 
 class Soak:

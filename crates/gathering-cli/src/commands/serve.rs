@@ -8,6 +8,7 @@ use clap::Args;
 use gathering::config::{Flag, ReadConfig};
 use gathering::{DataDir, GatheRing, Holds, StartError, VERSION};
 use gathering_server::{Access, App, Options, Token, check_address};
+use rustix::process::DumpableBehavior;
 use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -60,6 +61,8 @@ impl Serve {
         let config = &read.config;
         logging::start(&config.log.level, config.log.format)?;
         read.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        // Nobody else of this user reads its memory, in which secrets are, and no core file holds it.
+        rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(io::Error::from)?;
         // From here on a signal ends it in order.
         let mut stop = Stop::new()?;
         let listener = listen(&config.server.host, config.server.port).await;
