@@ -216,6 +216,9 @@ impl Inner {
             biased;
             answer = tokio::time::timeout_at(deadline.into(), call) => answer.map_err(|_| timed_out())??,
             () = tool.instance.stopped() => {
+                if self.is_shutting_down() {
+                    return Err(ToolError::ShuttingDown);
+                }
                 let reason = "it was unloaded while the call ran, and the call was stopped".to_owned();
                 let status = PluginStatus::Unloaded;
                 return Err(ToolError::WrongState { plugin: tool.plugin().clone(), status, reason });

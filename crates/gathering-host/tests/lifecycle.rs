@@ -256,6 +256,24 @@ async fn unloading_lets_calls_end_and_stops_those_that_take_too_long() {
 }
 
 #[tokio::test]
+async fn a_call_that_takes_longer_than_a_shutdown_is_told_of_the_shutdown() {
+    let host = TestHost::default();
+    host.enable_fake(FakePlugin::new("p").tool("wait")).await;
+    let call = {
+        let host = host.host.clone();
+        tokio::spawn(async move {
+            host.execute(Caller::Operator, "wait", Map::new(), CallOptions::default()).await
+        })
+    };
+    tokio::task::yield_now().await;
+
+    host.shutdown(Duration::ZERO).await;
+
+    let error = call.await.expect("no panic").outcome.unwrap_err();
+    assert_eq!(error.code(), "shutting_down", "{error}");
+}
+
+#[tokio::test]
 async fn one_bad_health_check_does_not_spoil_the_others() {
     let host = TestHost::default();
     host.enable_fake(FakePlugin::new("well")).await;
