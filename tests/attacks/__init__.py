@@ -5,4 +5,4 @@ The groups M (MCP servers) and W (WebAssembly) and the cases of R11, R12 (archiv
 X01 (JSON-RPC) come with their doors.
 """
 
-from attacks import escapes, paths  # noqa: F401
+from attacks import egress, escapes, exhaustion, faults, leaks, paths, protocol, registry, workers  # noqa: F401

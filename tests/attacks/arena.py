@@ -20,16 +20,15 @@ from attacks.cases import NotRun, expect
 
 #: Who runs the server that is not root.
 STRANGER = 12345
-#: The documented codes (docs/rest.md); anything else is no stable code.
-CODES = set(re.findall(r"`([a-z_]+)`", """
-    `bad_request` `invalid_directory` `invalid_code` `invalid_path` `unauthenticated` `missing_competency` `forbidden`
-    `host_refused` `unknown_tool` `unknown_plugin` `unknown_competency` `unknown_version` `not_found` `method_not_allowed`
-    `request_timeout` `wrong_state` `has_dependents` `plugin_disabled` `missing_dependency` `dependency_cycle`
-    `already_registered` `not_granted` `file_exists` `too_large` `unsupported_media_type` `invalid_arguments`
-    `invalid_config` `invalid_plugin` `example_failed` `busy` `internal` `state_failed` `not_implemented` `worker_exited`
-    `protocol_error` `output_limit` `invalid_result` `hook_failed` `unhealthy` `stopped_by_revoke` `sandbox_setup_failed`
-    `shutting_down` `timed_out` `storage_full` `tool_error` `load_failed`
-"""))
+#: The documented codes; anything else is no stable code.
+DOCS = pathlib.Path(__file__).parents[2] / "docs"
+CODES = {
+    code
+    for page in ("rest.md", "plugins.md")
+    for line in (DOCS / page).read_text().splitlines()
+    if line.startswith("|")
+    for code in re.findall(r"`([a-z_]+)`", line)
+}
 #: A tool through which code runs, in a plugin file and in a plugin made of code.
 ATTACKER = '''
 def attack(code: str):
@@ -193,6 +192,12 @@ interpreter = {json.dumps(os.path.realpath(python))}
             expect("\n" not in answer.detail, f"the reason has more than one line: {answer}")
         for inside in ("panicked at", "stack backtrace", ".cargo", "/src/", str(self.main.data_dir)):
             expect(inside not in json.dumps(answer.body), f"the error shows `{inside}`: {answer}")
+
+    @staticmethod
+    def memory():
+        """How much the machine has to give, in bytes."""
+        lines = pathlib.Path("/proc/meminfo").read_text().splitlines()
+        return next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable"))
 
     # O1: what must stay where it belongs.
 

@@ -24,8 +24,6 @@ def shell(script):
     ran = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, stdin=subprocess.DEVNULL)
     return ran.stdout
 '''
-#: What answers for a call that did not come to its end.
-STOPPED = {"timed_out", "worker_exited", "output_limit", "protocol_error"}
 
 
 class Outcome:
@@ -34,6 +32,11 @@ class Outcome:
     def __init__(self, door, answer, found, took):
         self.door, self.answer, self.found, self.took = door, answer, found, took
         self.code = answer.code
+
+    @property
+    def stopped(self):
+        """Whether it was stopped because its time was up: the call's, or that of the command."""
+        return self.code in ("timed_out", "time_limit")
 
     def __str__(self):
         return f"through {self.door}: {self.answer}"
@@ -78,6 +81,8 @@ class Interpreter(Door):
         return {"code": code + "\nfound"}
 
     def found(self, answer):
+        if "MemoryError" in (answer.result["error"] or ""):
+            return None
         if answer.result["error"]:
             raise AssertionError(f"the payload failed in python_eval: {answer.result['error']}")
         return answer.result["result"]
@@ -92,9 +97,14 @@ class Shell(Door):
 
     def found(self, answer):
         lines = answer.result["stdout"].splitlines()
-        if not lines:
-            raise AssertionError(f"the payload failed in run_command: {answer.result['stderr'][-600:]}")
-        return json.loads(lines[-1])
+        said = answer.result["stderr"]
+        if "Traceback" in said and "MemoryError" not in said:
+            raise AssertionError(f"the payload failed in run_command: {said[-600:]}")
+        try:
+            return json.loads(lines[-1])
+        except (IndexError, ValueError):
+            # It was killed before it could say what it found, or what it said is cut off.
+            return None
 
 
 DOORS = [

