@@ -1,5 +1,5 @@
 # GatheRing: `make up` runs it, `make test` proves it. What each target does is said by `make help`.
-# Needs cargo (Rust 1.95), a C compiler, curl, git, and python3 >= 3.10 with venv; what else is wanted is fetched into ./.venv and ./target.
+# Needs cargo (Rust 1.95), a C compiler, curl, git, and python3 >= 3.11 with venv; what else is wanted is fetched into ./.venv and ./target.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -7,11 +7,12 @@ PYTHON ?= python3
 VENV := .venv
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 GATHERING := $(TARGET)/debug/gathering
+CORE := python/gathering/_core.abi3.so
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export CARGO_TERM_COLOR ?= auto
 export RUSTDOCFLAGS := -D warnings
 
-.PHONY: help setup up demo test test-long bench fuzz fmt lint docs examples test-python test-rust attacks build clean
+.PHONY: help setup up demo test test-long bench fuzz fmt lint docs examples core test-python test-rust attacks build clean
 
 help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,8 +22,8 @@ setup: $(VENV)/.ready ## fetches what the machine lacks: uv, from PyPI, into ./.
 $(VENV)/.ready:
 	@for program in cargo cc curl git; do command -v $$program >/dev/null \
 	  || { echo "$$program is missing: see CONTRIBUTING.md for what a machine needs"; exit 1; }; done
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
-	  || { echo "$(PYTHON) must be 3.10 or newer: name another with PYTHON=..."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "$(PYTHON) must be 3.11 or newer: name another with PYTHON=..."; exit 1; }
 	@$(PYTHON) -m venv --clear $(VENV) \
 	  || { echo "$(PYTHON) lacks venv: on Debian, apt-get install python3-venv"; exit 1; }
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check uv
@@ -52,8 +53,14 @@ test-rust:
 	@grep -h '^test result:' $(TARGET)/test.log
 	@grep -h 'NOT RUN' $(TARGET)/test.log | sort -u || true
 
-test-python: $(VENV)/.tests
-	PYTHONPATH=python $(VENV)/bin/python -W error -m unittest discover --start-directory python/tests
+# The package in its own process: the core is built where the package lies, as an installed wheel has it.
+core:
+	cargo build --quiet --package gathering-py
+	ln -sf $(abspath $(TARGET)/debug/lib_core.so) $(CORE)
+
+test-python: $(VENV)/.tests build core
+	PATH=$(abspath $(TARGET)/debug):$$PATH PYTHONPATH=python \
+	  $(VENV)/bin/python -W error -m unittest discover --start-directory python/tests
 
 attacks: setup build ## attacks a real server, in each tier, as root and not
 	$(PYTHON) tests/attack_suite.py $(abspath $(GATHERING))
@@ -61,7 +68,7 @@ attacks: setup build ## attacks a real server, in each tier, as root and not
 examples: setup build
 	examples/test.sh $(abspath $(GATHERING))
 
-docs: setup build
+docs: setup build core
 	cargo doc --quiet --workspace --no-deps --lib
 	cargo xtask docs
 

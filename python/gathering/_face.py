@@ -1,12 +1,21 @@
 """The one seam between the SDK and what runs it: which registries are behind the global names.
 
-By itself the SDK keeps registries in memory. A worker calls `use` before any plugin code is imported, so that the
-global `tool_registry` reaches the tools of the host. A native core takes their place in the same way.
+In the user's own process they are those of the Rust core. In a worker, and where the SDK stands alone, they are kept in
+memory; a worker calls `use` before any plugin code is imported, so that the global `tool_registry` reaches the tools of the
+host.
 """
 
 import sys
 
-from gathering._registries import CompetencyRegistry, FileHandlerRegistry, ToolRegistry
+from gathering._registries import FileHandlerRegistry
+
+try:
+    from gathering._process.competencies import CompetencyRegistry
+    from gathering._process.tools import ToolRegistry
+except ModuleNotFoundError as error:
+    if error.name not in ("gathering._process", "gathering._core"):
+        raise
+    from gathering._registries import CompetencyRegistry, ToolRegistry
 
 tool_registry = ToolRegistry()
 competency_registry = CompetencyRegistry()

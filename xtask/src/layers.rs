@@ -7,7 +7,7 @@ const FLOORS: &[&[&str]] = &[
     &["gathering-core", "gathering-sandbox"],
     &["gathering-host", "gathering-store", "gathering-plugins", "gathering-runtime-python"],
     &["gathering"],
-    &["gathering-server"],
+    &["gathering-server", "gathering-py"],
     &["gathering-cli"],
 ];
 /// The one crate that may name those of its own choosing: runtimes, built-in plugins and the store. A front door sees

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use full::FullValidator;
 use program::Node;
+pub use program::{Look, Seen};
 
 /// The most errors that are listed; after that many, whoever reads them has enough to do.
 const MAX_ERRORS: usize = 20;
@@ -69,6 +70,26 @@ impl Check {
                 }
                 checked
             }
+        }
+    }
+
+    /// Looks at arguments of another language as they are. If they surely fit once the defaults of what was left out are
+    /// added, gives those; if it gives nothing, [`Check::arguments`] of their form in JSON tells.
+    pub fn look(&self, arguments: &impl Look) -> Option<Vec<(&str, Value)>> {
+        let mut missing = Vec::new();
+        match &self.0 {
+            Kind::TakesAll => Some(missing),
+            Kind::Program(root) => root.look_at_arguments(arguments, &mut missing).then_some(missing),
+            Kind::Full(_) => None,
+        }
+    }
+
+    /// Whether a value that has no form in JSON may stand for the argument `name`.
+    pub fn takes_anything_as(&self, name: &str) -> bool {
+        match &self.0 {
+            Kind::TakesAll => true,
+            Kind::Program(root) => root.takes_anything_as(name),
+            Kind::Full(_) => false,
         }
     }
 

@@ -19,7 +19,7 @@ mod table;
 mod tool;
 
 pub use authoring::{AuthoringError, FailedExample, InvalidCode, PluginAuthor, PluginVersion};
-pub use check::Check;
+pub use check::{Check, Look, Seen};
 pub use entry::{PluginHealth, PluginInfo, PluginStats};
 pub use error::PluginError;
 pub use event::{Event, EventKind};

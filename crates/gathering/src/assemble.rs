@@ -239,7 +239,7 @@ fn launcher() -> PathBuf {
 }
 
 /// What the tools for files and commands stay away from: the data directory, and the plugin folders that the configuration names.
-fn own_places(config: &Config, data_dir: &DataDir) -> OwnPlaces {
+pub(crate) fn own_places(config: &Config, data_dir: &DataDir) -> OwnPlaces {
     let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
     OwnPlaces {
         private: vec![data_dir.path().to_owned()],

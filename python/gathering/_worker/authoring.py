@@ -108,7 +108,7 @@ def _is_own_function(module, value):
     return is_function and getattr(value, "__module__", None) == module.__name__
 
 
-def _find(name, module):
+def find_function(name, module):
     """The name of the tool's function: called like the tool, else the only public one."""
     for wanted in (name, name.replace("-", "_")):
         value = vars(module).get(wanted)
@@ -129,7 +129,7 @@ def _find(name, module):
 def _examine_tool(tool, module):
     from gathering._worker import docstrings, examples, inference
 
-    name = _find(tool["name"], module)
+    name = find_function(tool["name"], module)
     function = vars(module)[name]
     try:
         signature = inspect.signature(function)

@@ -2,8 +2,7 @@
 
 from gathering._definitions import CompetencyDefinition
 from gathering._enums import CompetencyCategory, CompetencyLevel
-from gathering._face import competency_registry
-from gathering._registries import CompetencyRegistry
+from gathering._face import CompetencyRegistry, competency_registry
 
 __all__ = [
     "CompetencyCategory",
@@ -13,6 +12,7 @@ __all__ = [
     "competency_registry",
     "get_competency",
     "register_competency",
+    "validate_competencies",
 ]
 
 
@@ -24,3 +24,8 @@ def register_competency(competency):
 def get_competency(id):
     """The competency called `id` in the global registry, or None."""
     return competency_registry.get(id)
+
+
+def validate_competencies(agent_competencies, required):
+    """Whether whoever holds `agent_competencies` holds all of `required`, as the global registry knows them."""
+    return competency_registry.validate_agent_competencies(agent_competencies, required)

@@ -2,8 +2,7 @@
 
 from gathering._definitions import ToolDefinition
 from gathering._enums import ToolCategory
-from gathering._face import tool_registry
-from gathering._registries import ToolRegistry
+from gathering._face import ToolRegistry, tool_registry
 
 __all__ = [
     "ToolCategory",

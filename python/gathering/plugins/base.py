@@ -81,7 +81,9 @@ class Plugin(ABC):
     def load(self) -> None:
         """Prepares the plugin, after its packages were found to be there."""
         try:
-            self.validate_dependencies()
+            missing = self.validate_dependencies()
+            if missing:
+                raise ImportError(f"Plugin '{self.metadata.id}' missing dependencies: {', '.join(missing)}")
             self.on_load()
         except Exception as error:
             self._status = PluginStatus.ERROR

@@ -1,6 +1,7 @@
 //! The check program: the keywords that tools use most, as a small tree that checks values.
 
 mod compile;
+mod look;
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -11,6 +12,7 @@ use serde_json::{Map, Number, Value};
 
 use super::MAX_ERRORS;
 pub(super) use compile::compile;
+pub use look::{Look, Seen};
 
 const NULL: u8 = 1;
 const BOOLEAN: u8 = 2;

@@ -189,6 +189,59 @@ fn two_hundred_thousand_arguments_are_refused_quickly() {
     assert!(started.elapsed() < std::time::Duration::from_secs(1));
 }
 
+/// JSON itself, as a value of another language.
+#[repr(transparent)]
+struct Foreign(Value);
+
+impl Look for Foreign {
+    fn see(&self) -> Seen<'_> {
+        match &self.0 {
+            Value::Null => Seen::Null,
+            Value::Bool(flag) => Seen::Bool(*flag),
+            Value::Number(number) => match number.as_i64() {
+                Some(number) => Seen::Integer(number),
+                None => Seen::Float(number.as_f64().expect("a small number")),
+            },
+            Value::String(text) => Seen::Text(text),
+            Value::Array(items) => Seen::Array(items.len()),
+            Value::Object(map) => Seen::Object(map.len()),
+        }
+    }
+
+    fn items(&self, mut holds: impl FnMut(&Self) -> bool) -> bool {
+        self.0.as_array().is_some_and(|items| items.iter().all(|item| holds(&Foreign(item.clone()))))
+    }
+
+    fn entries(&self, mut holds: impl FnMut(&str, &Self) -> bool) -> bool {
+        self.0
+            .as_object()
+            .is_some_and(|map| map.iter().all(|(key, value)| holds(key, &Foreign(value.clone()))))
+    }
+}
+
+#[test]
+fn a_look_decides_what_most_calls_are_and_gives_the_defaults_that_are_missing() {
+    let check = compile(json!({
+        "x": {"type": "integer", "minimum": 1},
+        "name": {"type": "string", "enum": ["a", "b"]},
+        "items": {"type": "array", "items": {"type": "number"}, "default": []},
+    }));
+    let look = |value| check.look(&Foreign(value));
+
+    assert_eq!(look(json!({"x": 1, "name": "a"})), Some(vec![("items", json!([]))]));
+    assert_eq!(look(json!({"x": 2, "name": "b", "items": [1, 2.5]})), Some(vec![]));
+    for refused in [
+        json!({"x": 0, "name": "a"}),
+        json!({"x": 1}),
+        json!({"x": 1, "name": "c"}),
+        json!({"x": 1, "name": "a", "y": 1}),
+        json!({"x": 1, "name": "a", "items": ["1"]}),
+    ] {
+        assert_eq!(look(refused), None);
+    }
+    assert!(!check.takes_anything_as("x") && !check.takes_anything_as("y"));
+}
+
 fn small_value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -249,6 +302,16 @@ proptest! {
         let check = Check::compile(&Schema::new(&schema).expect("a schema")).expect("compiles");
 
         prop_assert_eq!(check.value(&value).is_ok(), judge.is_valid(&value), "{} against {}", value, schema);
+    }
+
+    #[test]
+    fn what_looks_well_is_well(schema in small_schema(), value in small_value()) {
+        let check = Check::compile(&Schema::new(&schema).expect("a schema")).expect("compiles");
+
+        if let (Value::Object(map), Some(missing)) = (&value, check.look(&Foreign(value.clone()))) {
+            let mut arguments = map.clone();
+            prop_assert!(missing.is_empty() && check.arguments(&mut arguments).is_ok(), "{} against {}", value, schema);
+        }
     }
 
     #[test]
