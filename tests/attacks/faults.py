@@ -77,7 +77,8 @@ def killed_server(arena):
         for name, state in known.items():
             expect(state == "unsure" or (name in there) == (state == "made"), f"{name} was {state}, there are {there}")
             if name in there:
-                equal(arena.call(name, server=server).result, name, "what it does")
+                answer = arena.call(name, server=server)
+                equal(answer.result, name, f"what it does, {answer}")
                 known[name] = "made"
             else:
                 known[name] = "removed"

@@ -1,7 +1,8 @@
 //! The files of plugins that are made of code: the current one of each, and its versions.
 //!
 //! `<id>.py` is what runs. `.versions/<id>/<n>.py` and `<n>.json` are the n-th version and what was asked for; a version
-//! without its JSON is not complete. What runs is always the newest complete version.
+//! without its JSON is not complete. What runs is always the newest complete version. `.versions/<id>/.being-removed` is there
+//! while the plugin is removed.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -149,6 +150,27 @@ impl Files {
     pub(super) fn remove_version(&self, id: &PluginId, number: u64) -> io::Result<()> {
         remove(&self.record(id, number))?;
         remove(&self.version(id, number))
+    }
+
+    /// Keeps in mind that the plugin is about to be removed: its state says only that it was unloaded, as anybody may do.
+    pub(super) fn mark_removal(&self, id: &PluginId) -> io::Result<()> {
+        self.unmark_removal(id)?;
+        write_new(&self.removal(id), b"")?;
+        sync(&self.versions_of(id))
+    }
+
+    /// The plugin stays after all.
+    pub(super) fn unmark_removal(&self, id: &PluginId) -> io::Result<()> {
+        remove(&self.removal(id))
+    }
+
+    /// Whether the plugin is about to be removed.
+    pub(super) fn is_being_removed(&self, id: &PluginId) -> bool {
+        self.removal(id).exists()
+    }
+
+    fn removal(&self, id: &PluginId) -> PathBuf {
+        self.versions_of(id).join(".being-removed")
     }
 
     /// Removes all versions of a plugin, at once as far as anybody who starts here later can tell.

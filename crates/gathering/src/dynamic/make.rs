@@ -225,9 +225,18 @@ impl Inner {
         self.may_change(&caller, &id).await?;
         let loaded =
             !matches!(self.host.plugin(id.as_str())?.status, PluginStatus::Unloaded | PluginStatus::Error);
-        let removed = if loaded { self.host.unload(id.as_str(), cascade).await? } else { vec![id.clone()] };
-        // Without its versions it is gone: if this process is killed here, the next one finishes.
+        // If this process is killed from here on, the next one finishes.
         let of = id.clone();
+        self.on_disk(move |files| files.mark_removal(&of)).await?;
+        let unloaded = if loaded { self.host.unload(id.as_str(), cascade).await } else { Ok(vec![id.clone()]) };
+        let of = id.clone();
+        let removed = match unloaded {
+            Ok(removed) => removed,
+            Err(error) => {
+                self.undo(&id, move |files| files.unmark_removal(&of)).await;
+                return Err(error.into());
+            }
+        };
         self.on_disk(move |files| files.remove_versions(&of)).await?;
         self.host.forget(id.as_str(), cascade).await?;
         let python = self.python.clone();

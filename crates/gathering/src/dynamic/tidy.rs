@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 
 use gathering_core::{PluginId, PluginManifest, PluginSource, PluginStatus};
-use gathering_host::AuthoringError;
+use gathering_host::{AuthoringError, PluginError};
 
 use super::files::{Files, read, remove, remove_folder};
 use super::{Inner, make};
@@ -55,6 +55,7 @@ fn leftovers(files: &Files) -> io::Result<BTreeSet<PluginId>> {
 }
 
 async fn tidy_one(inner: &Inner, id: &PluginId) -> Result<(), AuthoringError> {
+    finish_removal(inner, id).await?;
     let is_known = inner.dynamic(id.as_str()).is_ok();
     let of = id.clone();
     let newest = inner
@@ -89,6 +90,22 @@ async fn tidy_one(inner: &Inner, id: &PluginId) -> Result<(), AuthoringError> {
             let trial = inner.host.try_out(source, manifest, None).await?;
             Ok(trial.keep(PluginStatus::Enabled).await?)
         }
+    }
+}
+
+/// Removes the versions of a plugin that was being removed. One that others need was not unloaded yet: it stays.
+async fn finish_removal(inner: &Inner, id: &PluginId) -> Result<(), AuthoringError> {
+    let of = id.clone();
+    if !inner.on_disk(move |files| Ok(files.is_being_removed(&of))).await? {
+        return Ok(());
+    }
+    let is_known = inner.dynamic(id.as_str()).is_ok();
+    let forgotten = if is_known { inner.host.forget(id.as_str(), false).await.map(drop) } else { Ok(()) };
+    let of = id.clone();
+    match forgotten {
+        Ok(()) => inner.on_disk(move |files| files.remove_versions(&of)).await,
+        Err(PluginError::HasDependents { .. }) => inner.on_disk(move |files| files.unmark_removal(&of)).await,
+        Err(error) => Err(error.into()),
     }
 }
 

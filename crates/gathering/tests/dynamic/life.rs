@@ -116,6 +116,23 @@ async fn what_a_kill_left_half_done_is_finished_or_undone_at_the_next_start() {
 }
 
 #[tokio::test]
+async fn a_removal_that_a_kill_cut_short_after_unloading_is_finished_and_an_unloaded_plugin_stays() {
+    let Some(house) = House::new().await else { return };
+    house.create(greeter()).await.expect("it can be made");
+    house.gathering.host().unload("greeter", false).await.expect("it can be unloaded");
+    let house = house.killed().await;
+    let unloaded = house.plugins();
+    let mark = house.gathering.data_dir().dynamic().join(".versions/greeter/.being-removed");
+    std::fs::write(mark, "").expect("it can be written");
+
+    let house = house.killed().await;
+
+    assert_eq!(unloaded, ["greeter"]);
+    assert_eq!((house.plugins(), house.files()), (Vec::new(), Vec::new()));
+    house.create(greeter()).await.expect("its names are free");
+}
+
+#[tokio::test]
 async fn a_removed_plugin_leaves_nothing_and_its_names_are_free() {
     let Some(house) = House::new().await else { return };
     house.create(greeter()).await.expect("it can be made");
