@@ -60,10 +60,24 @@ impl Holds {
         }
     }
 
+    /// Whether a cgroup holds each tree to its memory and processes at every moment. Else they are measured, and a tree that
+    /// is over its limits is ended a moment later.
+    pub fn in_cgroup(&self) -> bool {
+        let Self::Sandbox { tier, report, .. } = self else { return false };
+        let used = report.tiers.iter().find(|tried| tried.tier == *tier);
+        used.and_then(|tried| tried.applied.as_ref()).is_some_and(|applied| applied.cgroup)
+    }
+
     /// What does not hold and what would help, a sentence each: of the tier that is used, and of those above it.
     pub fn missing(&self) -> Vec<(String, String)> {
         let Some(report) = self.report() else { return Vec::new() };
         let mut missing = Vec::new();
+        if report.named == Some(Tier::Confined) {
+            missing.push((
+                "the tier `isolated` is not used, because `sandbox.tier` names `confined`".to_owned(),
+                "take the setting `sandbox.tier` out: the strongest tier that holds is used then".to_owned(),
+            ));
+        }
         for tier in &report.tiers {
             if let Some(failure) = &tier.failure {
                 let what = format!("the tier `{}` cannot be used: {}", tier.tier, failure.cause);
@@ -74,7 +88,7 @@ impl Holds {
                 missing.push((what, check.detail.clone()));
             }
             for gap in tier.applied.iter().flat_map(|applied| &applied.gaps) {
-                missing.push((format!("{}: {}", tier.tier, gap.what), gap.remedy.clone()));
+                missing.push((format!("in the tier `{}`: {}", tier.tier, gap.what), gap.remedy.clone()));
             }
             if report.best == Some(tier.tier) {
                 break;

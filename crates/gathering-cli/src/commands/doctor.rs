@@ -144,6 +144,39 @@ async fn check_host(client: &Client, findings: &mut Findings) {
         Ok(answer) => check_plugins(items(&answer, "plugins"), findings),
         Err(error) => findings.add("plugins", "problem", error.to_string(), ""),
     }
+    check_commands(client, findings).await;
+}
+
+/// Runs a command, as agents do, that looks at its working folder.
+async fn check_commands(client: &Client, findings: &mut Findings) {
+    let command = r#"pwd; if [ -w . ]; then echo "can be written"; else echo "can only be read"; fi"#;
+    let asked = json!({"arguments": {"command": command, "timeout": 10}});
+    let answer = match client.post("/tools/run_command/execute", &asked).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            findings.add("commands", "warning", error.to_string(), "");
+            return;
+        }
+    };
+    let result = &answer["result"];
+    let mut said = result["stdout"].as_str().unwrap_or_default().lines();
+    let (Some(folder), Some(access)) = (said.next(), said.next()) else {
+        let failed =
+            format!("`run_command` failed: {} {}", text(result, "stderr"), text(&answer["error"], "message"));
+        findings.add("commands", "warning", failed, "");
+        return;
+    };
+    let message =
+        |access: &str| format!("run {}; for them `{folder}` (`base_path`) {access}", text(result, "tier"));
+    let notes: Vec<_> = items(result, "notes").iter().filter_map(Value::as_str).collect();
+    if !notes.is_empty() {
+        findings.add("commands", "warning", message("is not wholly writable"), &notes.join("; "));
+    } else if access == "can be written" {
+        findings.ok("commands", message(access));
+    } else {
+        let remedy = "let the user of the server write it, or set `base_path` in the configuration of the plugin `core`";
+        findings.add("commands", "warning", message(access), remedy);
+    }
 }
 
 fn check_plugins(plugins: &[Value], findings: &mut Findings) {
@@ -184,9 +217,7 @@ fn check_confinement(holds: &Holds, findings: &mut Findings) {
         Holds::Sandbox { tier, report, .. } => {
             let used = report.tiers.iter().find(|tried| tried.tier == *tier);
             let attacks = used.map_or(0, |tried| tried.checks.len());
-            let in_cgroup =
-                used.and_then(|tried| tried.applied.as_ref()).is_some_and(|applied| applied.cgroup);
-            let held = match in_cgroup {
+            let held = match holds.in_cgroup() {
                 true => "a cgroup holds what runs to its memory and processes",
                 false => "the server watches the memory and the processes of what runs",
             };

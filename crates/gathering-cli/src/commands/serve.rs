@@ -254,7 +254,8 @@ fn confinement(holds: Option<&Holds>) -> Map<String, Value> {
         Some(holds) => {
             let missing =
                 holds.missing().into_iter().map(|(what, remedy)| json!({"what": what, "remedy": remedy}));
-            json!({"tier": holds.word(), "missing": missing.collect::<Vec<_>>()})
+            let tree_limits = if holds.in_cgroup() { "cgroup" } else { "sampler" };
+            json!({"tier": holds.word(), "tree_limits": tree_limits, "missing": missing.collect::<Vec<_>>()})
         }
     };
     Map::from_iter([("confinement".to_owned(), told)])

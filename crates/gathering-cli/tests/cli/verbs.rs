@@ -84,6 +84,50 @@ fn every_verb(sandbox: &Sandbox) {
 }
 
 #[test]
+fn the_doctor_and_the_health_name_the_tier_and_whether_commands_can_write_their_folder() {
+    let sandbox = Sandbox::new();
+    if !sandbox.has_python() {
+        return;
+    }
+    let base = sandbox.path().canonicalize().expect("it is there").join("work");
+    std::fs::create_dir(&base).expect("it can be made");
+    for tier in ["isolated", "confined"] {
+        let settings = format!(
+            "[sandbox]\ntier = \"{tier}\"\n[plugins.config.core]\nbase_path = \"{}\"\n",
+            base.display()
+        );
+        std::fs::write(sandbox.path().join("gathering.toml"), settings).expect("it can be written");
+        let server = sandbox.serve(&[]);
+
+        let doctor: Value = serde_json::from_str(&sandbox.run(&["doctor", "--json"]).out).expect("JSON");
+        let findings = doctor["findings"].as_array().expect("a list");
+        let found = |what| findings.iter().find(|found| found["what"] == what).expect("it is looked at");
+        if found("confinement")["level"] == "problem" {
+            println!("NOT RUN: the tier {tier} does not hold: {doctor}");
+            continue;
+        }
+        let commands = found("commands");
+        let message = commands["message"].as_str().expect("a text");
+        assert!(message.starts_with(&format!("run {tier}; for them `{}`", base.display())), "{commands}");
+        let written = message.ends_with("can be written");
+        assert_eq!(written, tier == "isolated", "{commands}");
+        let answer = server.get("/health");
+        let (_, body) = answer.split_once("\r\n\r\n").expect("it has a body");
+        let health: Value = serde_json::from_str(body).expect("JSON");
+        let confinement = &health["confinement"];
+        assert_eq!(confinement["tier"], tier);
+        assert!(
+            ["cgroup", "sampler"].iter().any(|held| confinement["tree_limits"] == *held),
+            "{confinement}"
+        );
+        let missing = confinement["missing"].to_string();
+        for part in ["names `confined`", "names, sizes and times"] {
+            assert_eq!(missing.contains(part), tier == "confined", "{missing}");
+        }
+    }
+}
+
+#[test]
 fn what_goes_wrong_is_told_to_people_and_to_scripts() {
     let sandbox = Sandbox::new();
     let _server = sandbox.serve(&[]);

@@ -59,7 +59,7 @@ fn too_many(root: &Path) -> Failure {
     Failure::new(
         Step::Landlock,
         format!("`{}` has more than {MOST} entries beside protected paths", root.display()),
-        "let the program write a folder below it, or make the isolated tier possible: see `gathering doctor`",
+        "let the program write a folder below it, or use the tier `isolated`: `gathering doctor` says what it needs",
     )
 }
 

@@ -32,15 +32,15 @@ pub(super) fn run(socket: &UnixStream, launch: Launch, inherits: Inherits) -> Re
         return Err(Failure::new(
             Step::Namespaces,
             "without a network namespace, a program that may reach a proxy may reach all else",
-            "grant no network, or make the isolated tier possible: see `gathering doctor`",
+            "grant no network, or use the tier `isolated`: `gathering doctor` says what it needs",
         ));
     }
     if let Some(path) = policy.hidden.first() {
         return Err(Failure::new(
             Step::Namespaces,
             format!("without a mount namespace, `{}` cannot be hidden from a program", path.display()),
-            "move it out of the folder that the program sees, or make the isolated tier possible: see `gathering \
-             doctor`",
+            "move it out of the folder that the program sees, or use the tier `isolated`: `gathering doctor` \
+             says what it needs",
         ));
     }
     let tools = user::of_tools(policy.user);
@@ -49,7 +49,7 @@ pub(super) fn run(socket: &UnixStream, launch: Launch, inherits: Inherits) -> Re
         return Err(Failure::new(
             Step::Landlock,
             "the kernel has no Landlock, or a container's seccomp filter hides it",
-            "boot a kernel from 5.13 on with `lsm=landlock,...`, or make the isolated tier possible",
+            "boot a kernel from 5.13 on with `lsm=landlock,...`, or use the tier `isolated`",
         ));
     }
     let scratch = Scratch::make(tools).during(Step::Files, "making a private folder in `/tmp`")?;
@@ -68,6 +68,8 @@ pub(super) fn run(socket: &UnixStream, launch: Launch, inherits: Inherits) -> Re
         gaps: gaps(version, &read_only),
         read_only: {
             read_only.extend(fixed);
+            read_only.sort();
+            read_only.dedup();
             read_only
         },
         cgroup: false,
@@ -223,7 +225,7 @@ fn not_writable(policy: &Policy, tools: ToolUser) -> Vec<PathBuf> {
 
 /// What this tier does not keep from a program.
 fn gaps(version: u32, read_only: &[PathBuf]) -> Vec<Gap> {
-    let isolated = "make the isolated tier possible: see `gathering doctor`";
+    let isolated = "use the tier `isolated`: `gathering doctor` says what it needs";
     let mut gaps = Vec::new();
     let mut gap = |what: String, remedy: &str| gaps.push(Gap { what, remedy: remedy.to_owned() });
     gap(

@@ -228,7 +228,8 @@ impl Inner {
         // If this process is killed from here on, the next one finishes.
         let of = id.clone();
         self.on_disk(move |files| files.mark_removal(&of)).await?;
-        let unloaded = if loaded { self.host.unload(id.as_str(), cascade).await } else { Ok(vec![id.clone()]) };
+        let unloaded =
+            if loaded { self.host.unload(id.as_str(), cascade).await } else { Ok(vec![id.clone()]) };
         let of = id.clone();
         let removed = match unloaded {
             Ok(removed) => removed,
