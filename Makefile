@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export CARGO_TERM_COLOR ?= auto
 export RUSTDOCFLAGS := -D warnings
 
-.PHONY: help setup up demo test test-long bench fuzz fmt lint docs examples core test-python test-rust attacks build clean
+.PHONY: help setup up demo test test-long bench fuzz fmt lint docs examples core wheel test-python test-rust attacks build clean
 
 help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,9 +29,9 @@ $(VENV)/.ready:
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check uv
 	@touch $@
 
-# What only tests want: the oracle for versions, and arrays to convert.
+# What only tests want: the oracle for versions, arrays to convert, models as arguments, and the judge of the stubs.
 $(VENV)/.tests: $(VENV)/.ready
-	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python packaging numpy
+	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python packaging numpy pydantic mypy
 	@touch $@
 
 build:
@@ -61,6 +61,18 @@ core:
 test-python: $(VENV)/.tests build core
 	PATH=$(abspath $(TARGET)/debug):$$PATH PYTHONPATH=python \
 	  $(VENV)/bin/python -W error -m unittest discover --start-directory python/tests
+	MYPYPATH=python $(VENV)/bin/mypy --strict --follow-imports=silent --cache-dir=$(TARGET)/mypy python/tests/typed.py
+	MYPYPATH=python PYTHONPATH=python $(VENV)/bin/stubtest --concise --ignore-disjoint-bases \
+	  --mypy-config-file python/tests/mypy.ini --allowlist python/tests/stubtest.txt \
+	  gathering._core gathering.core gathering.plugins gathering._process.client
+
+wheel: $(VENV)/.ready ## builds the wheel, package and program in one, and tries it in an environment of its own
+	cargo build --release --quiet --package gathering-cli
+	mkdir -p python/gathering.data/scripts
+	cp $(TARGET)/release/gathering python/gathering.data/scripts/gathering
+	rm -rf $(TARGET)/wheels
+	$(VENV)/bin/uvx --quiet maturin@1.16.0 build --quiet --release --manifest-path python/Cargo.toml --out $(TARGET)/wheels
+	python/tests/wheel.sh $(PYTHON) $(TARGET)/wheels/*.whl
 
 attacks: setup build ## attacks a real server, in each tier, as root and not
 	$(PYTHON) tests/attack_suite.py $(abspath $(GATHERING))

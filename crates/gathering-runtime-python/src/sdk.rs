@@ -16,6 +16,7 @@ macro_rules! files {
 const FILES: &[(&str, &str)] = files![
     "__init__.py",
     "_collect.py",
+    "_decorator.py",
     "_definitions.py",
     "_enums.py",
     "_face.py",

@@ -1,13 +1,8 @@
 """Plugins that do not run in this interpreter: built in, in Rust, or a file in confined workers."""
 
-import atexit
 import functools
-import inspect
 import os
-import shutil
 import sys
-import sysconfig
-import tempfile
 
 from gathering import _core
 from gathering._definitions import CompetencyDefinition, FileHandlerDefinition, ToolDefinition
@@ -140,9 +135,9 @@ def _known(cls, data):
 
 def _file_of(plugin_class):
     """The plugin file or package that a class comes from."""
-    module = inspect.getmodule(plugin_class)
+    module = sys.modules.get(plugin_class.__module__)
     file = getattr(module, "__file__", None)
-    if file is None or module.__name__ == "__main__":
+    if file is None or plugin_class.__module__ == "__main__":
         raise ValueError(
             f"{plugin_class.__name__} has no file of its own to run in a worker: put it into one, and discover it"
         )
@@ -151,6 +146,9 @@ def _file_of(plugin_class):
 
 def launcher():
     """The program `gathering`, which applies the confinement; None if there is none, and then nothing is run confined."""
+    import shutil
+    import sysconfig
+
     given = os.environ.get("GATHERING_SANDBOX__LAUNCHER")
     beside = os.path.join(sysconfig.get_path("scripts"), "gathering")
     return given or (beside if os.path.isfile(beside) else shutil.which("gathering"))
@@ -159,6 +157,10 @@ def launcher():
 @functools.lru_cache(maxsize=None)
 def data_dir():
     """A folder of this process for what workers need; gone when the process ends."""
+    import atexit
+    import shutil
+    import tempfile
+
     place = tempfile.mkdtemp(prefix="gathering-")
     this = os.getpid()
     atexit.register(lambda: os.getpid() == this and shutil.rmtree(place, ignore_errors=True))

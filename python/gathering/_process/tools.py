@@ -1,9 +1,5 @@
 """The tool registry of this process: the Rust core, and around it what is not asked for in each call."""
 
-import asyncio
-import html
-import inspect
-
 from gathering import _core
 from gathering._enums import ToolCategory, known
 
@@ -48,6 +44,10 @@ class ToolRegistry(_core.ToolRegistry):
         >>> asyncio.run(registry.execute_async("double", x=21))
         42
         """
+        # Whoever awaits has imported it; whoever only imports this package need not wait for it.
+        import asyncio
+        import inspect
+
         function, is_async, arguments = self._admit(tool_name, arguments)
         try:
             if not is_async:
@@ -136,6 +136,8 @@ class ToolRegistry(_core.ToolRegistry):
         return f"<ToolRegistry of {tools} tool{'' if tools == 1 else 's'}>"
 
     def _repr_html_(self):
+        import html
+
         rows = "".join(
             f"<tr><td><code>{html.escape(tool.name)}</code></td><td>{html.escape(str(getattr(tool.category, 'value', tool.category)))}</td>"
             f"<td>{html.escape(tool.description)}</td></tr>"
