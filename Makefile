@@ -29,9 +29,10 @@ $(VENV)/.ready:
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check uv
 	@touch $@
 
-# What only tests want: the oracle for versions, arrays to convert, models as arguments, and the judge of the stubs.
-$(VENV)/.tests: $(VENV)/.ready
-	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python packaging numpy pydantic mypy
+# What only tests want: the oracle for versions, arrays to convert, models as arguments, what the
+# plugin of the document needs, and the judge of the stubs.
+$(VENV)/.tests: $(VENV)/.ready Makefile
+	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python packaging numpy pydantic mypy "requests>=2.28"
 	@touch $@
 
 build:
