@@ -10,34 +10,33 @@ use crate::given::Given;
 use crate::json::{to_json, to_python};
 use crate::tool::Tool;
 
+/// Refuses calls of a plugin that is disabled.
+pub(crate) fn pass_gate(tool: &Tool) -> PyResult<()> {
+    let Some(gate) = tool.gate.as_ref().map(Py::get).filter(|gate| !gate.open()) else { return Ok(()) };
+    let error = ToolError::PluginDisabled { tool: tool.name.clone(), plugin: gate.plugin_id.clone() };
+    Err(PyRuntimeError::new_err(error.to_string()))
+}
+
 /// The arguments to call `tool` with: those given, with the defaults of what was left out.
-pub(crate) fn admit<'py>(
+pub(crate) fn complete<'py>(
     py: Python<'py>,
     tool: &Tool,
-    arguments: Option<Bound<'py, PyDict>>,
-) -> PyResult<Option<Bound<'py, PyDict>>> {
-    if let Some(gate) = tool.gate.as_ref().map(Py::get)
-        && !gate.open()
-    {
-        let error = ToolError::PluginDisabled { tool: tool.name.clone(), plugin: gate.plugin_id.clone() };
-        return Err(PyRuntimeError::new_err(error.to_string()));
-    }
+    arguments: Bound<'py, PyDict>,
+) -> PyResult<Bound<'py, PyDict>> {
     if tool.parameters.is_any() {
         return Ok(arguments);
     }
-    let arguments = arguments.unwrap_or_else(|| PyDict::new(py));
     let given = Given(arguments.into_any());
     let looked = tool.parameters.look(&given);
-    let arguments = given.0.cast_into::<PyDict>().map_err(PyErr::from);
+    let arguments = given.0.cast_into::<PyDict>()?;
     match looked {
         Some(missing) => {
-            let arguments = arguments?;
             for (name, default) in missing {
                 arguments.set_item(name, to_python(py, &default)?)?;
             }
-            Ok(Some(arguments))
+            Ok(arguments)
         }
-        None => check_closely(py, tool, arguments?).map(Some),
+        None => check_closely(py, tool, arguments),
     }
 }
 

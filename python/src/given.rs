@@ -9,6 +9,8 @@ use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 pub(crate) struct Given<'py>(pub(crate) Bound<'py, PyAny>);
 
 impl Look for Given<'_> {
+    type Inner = Self;
+
     fn see(&self) -> Seen<'_> {
         let value = &self.0;
         if let Ok(text) = value.cast::<PyString>() {

@@ -1,6 +1,7 @@
 //! `gathering._core`: the registries and the call path of the Python package, in the user's own process.
 
 mod admit;
+mod execute;
 mod given;
 mod hosted;
 mod json;
@@ -26,6 +27,7 @@ mod _core {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::execute::install(module.py())?;
         module.add("__version__", gathering::VERSION)
     }
 }

@@ -4,12 +4,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use gathering::{Index, Table, Taken};
-use pyo3::exceptions::{PyException, PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyTuple};
+use pyo3::types::{PyDict, PyList};
 
-use crate::admit::admit;
+use crate::admit::{complete, pass_gate};
 use crate::tool::{Gate, Tool};
 
 /// Tools by name, by category, by competency and by plugin.
@@ -126,35 +126,16 @@ impl ToolRegistry {
         counts(&self.table.load(), Index::Plugin)
     }
 
-    /// Calls a tool with arguments by name and returns what it returns.
-    #[pyo3(signature = (tool_name, /, **arguments))]
-    fn execute<'py>(
-        &self,
-        py: Python<'py>,
-        tool_name: &str,
-        arguments: Option<Bound<'py, PyDict>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let tool = self.find(tool_name)?;
-        if tool.is_async {
-            let message = format!("Async tool '{tool_name}' must be called via execute_async()");
-            return Err(PyRuntimeError::new_err(message));
-        }
-        let arguments = admit(py, &tool, arguments)?;
-        tool.function
-            .bind(py)
-            .call(PyTuple::empty(py), arguments.as_ref())
-            .map_err(|cause| failed(py, tool_name, cause))
-    }
-
     /// What a call comes to: the function, whether it is asynchronous, and the arguments to call it with.
     fn _admit<'py>(
         &self,
         py: Python<'py>,
         tool_name: &str,
         arguments: Bound<'py, PyDict>,
-    ) -> PyResult<(Bound<'py, PyAny>, bool, Option<Bound<'py, PyDict>>)> {
+    ) -> PyResult<(Bound<'py, PyAny>, bool, Bound<'py, PyDict>)> {
         let tool = self.find(tool_name)?;
-        let arguments = admit(py, &tool, Some(arguments))?;
+        pass_gate(&tool)?;
+        let arguments = complete(py, &tool, arguments)?;
         Ok((tool.function.bind(py).clone(), tool.is_async, arguments))
     }
 
@@ -172,7 +153,7 @@ impl ToolRegistry {
 }
 
 impl ToolRegistry {
-    fn find(&self, name: &str) -> PyResult<Arc<Tool>> {
+    pub(crate) fn find(&self, name: &str) -> PyResult<Arc<Tool>> {
         let found = self.table.load().get(name).cloned();
         found.ok_or_else(|| PyValueError::new_err(format!("Tool '{name}' not found in registry")))
     }
@@ -204,7 +185,7 @@ fn taken(taken: Taken<Tool>) -> PyErr {
 }
 
 /// The documents' exception; what is no `Exception`, such as `KeyboardInterrupt`, passes as it is.
-fn failed(py: Python<'_>, tool_name: &str, cause: PyErr) -> PyErr {
+pub(crate) fn failed(py: Python<'_>, tool_name: &str, cause: PyErr) -> PyErr {
     if !cause.is_instance_of::<PyException>(py) {
         return cause;
     }

@@ -2,7 +2,9 @@
 
 import asyncio
 import datetime
+import functools
 import gc
+import sys
 import threading
 import unittest
 import weakref
@@ -120,6 +122,57 @@ class Calls(InProcess):
         self.assertEqual(
             registry.execute("echo", tool_name=1, name=2, self=3), {"tool_name": 1, "name": 2, "self": 3}
         )
+
+    def test_whatever_can_be_called_is_called_with_its_arguments_by_name(self):
+        class Callable:
+            def __init__(self, **arguments):
+                self.arguments = arguments
+
+            def __call__(self, **arguments):
+                return arguments
+
+            def method(self, **arguments):
+                return arguments
+
+            @classmethod
+            def of_class(cls, **arguments):
+                return arguments
+
+        checked = {"a": {"type": "integer"}, "b": {"type": "array", "items": {"type": "string"}}}
+        for function in (given, Callable(), Callable().method, Callable.of_class, functools.partial(given), dict):
+            for parameters in (None, checked):
+                registry = registry_with(tool(function=function, parameters=parameters))
+                self.assertEqual(registry.execute("echo", a=1, b=["x"]), {"a": 1, "b": ["x"]})
+                self.assertEqual(registry.execute("echo", **{"b": [], "a": 2}), {"b": [], "a": 2})
+        self.assertEqual(registry_with(tool(function=Callable)).execute("echo", a=1).arguments, {"a": 1})
+        self.assertEqual(registry_with(tool(function=dict)).execute("echo"), {})
+
+    def test_a_name_is_needed_and_nothing_else_comes_without_one(self):
+        registry = registry_with(tool())
+        for arguments in ((), ("echo", 1)):
+            with self.assertRaisesRegex(TypeError, f"{len(arguments)} were given without a name"):
+                registry.execute(*arguments)
+        with self.assertRaises(TypeError):
+            registry.execute(5)
+        with self.assertRaises(TypeError):
+            ToolRegistry.execute(5, "echo")
+        self.assertEqual(ToolRegistry.execute(registry, "echo", a=1), {"a": 1})
+
+    def test_a_call_keeps_no_argument_and_no_result(self):
+        registry = registry_with(tool(parameters={"x": {}, "y": {"type": "array", "default": []}}), tool("fails", int))
+        argument = object()
+        before = sys.getrefcount(argument)
+
+        for _ in range(1000):
+            registry.execute("echo", x=argument)
+            registry.execute("echo", x=argument, y=[])
+            for wrong in (lambda: registry.execute("echo", x=argument, y=argument), lambda: registry.execute("fails", x=argument)):
+                try:
+                    wrong()
+                except Exception:
+                    pass
+
+        self.assertEqual(sys.getrefcount(argument), before)
 
     def test_keywords_that_the_program_does_not_know_are_checked_by_the_full_validator(self):
         self.assertIn("(at x)", self.refusal({"x": {"type": "string", "pattern": "^a"}}, x="b"))

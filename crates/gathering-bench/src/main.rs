@@ -1,12 +1,13 @@
 //! Measures what GatheRing promises of its speed and size, and prints what was reached beside it.
 //!
 //! `gathering-bench GATHERING PYTHON [PART ...]` measures all, or those parts: `GATHERING` is the command line built for
-//! release, `PYTHON` an interpreter that has fastapi, uvicorn, pydantic and jsonschema. A row that misses says `falls short`; the program
-//! fails only when something could not be measured.
+//! release, `PYTHON` an interpreter that has fastapi, uvicorn, pydantic, jsonschema, langchain-core, fastmcp and this
+//! package. A row that misses says `falls short`; the program fails only when something could not be measured.
 
 mod call;
 mod http;
 mod many;
+mod package;
 mod registry;
 mod table;
 
@@ -16,7 +17,7 @@ use std::process::{Command, ExitCode};
 use table::Row;
 
 /// What can be measured by itself.
-const PARTS: [&str; 6] = ["call", "worker", "http", "registry", "memory", "start"];
+const PARTS: [&str; 7] = ["call", "worker", "http", "registry", "memory", "start", "package"];
 
 /// Something could not be measured.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -64,6 +65,7 @@ fn measure(
             "http" => rows.extend(http::throughput(python, gathering)?),
             "registry" => rows.extend(runtime.block_on(registry::rows())?),
             "memory" => rows.push(registry::memory()?),
+            "package" => rows.extend(package::rows(python)?),
             "start" => rows.extend(http::start(gathering)?),
             other => return Err(format!("there is no part `{other}`: {}", PARTS.join(", ")).into()),
         }

@@ -194,6 +194,8 @@ fn two_hundred_thousand_arguments_are_refused_quickly() {
 struct Foreign(Value);
 
 impl Look for Foreign {
+    type Inner = Self;
+
     fn see(&self) -> Seen<'_> {
         match &self.0 {
             Value::Null => Seen::Null,

@@ -8,14 +8,17 @@ use super::{
 
 /// A value of another language.
 pub trait Look {
+    /// What is in it.
+    type Inner: Look;
+
     /// What it is.
     fn see(&self) -> Seen<'_>;
 
     /// Whether `holds` holds for each item of an array; stops at the first for which it does not.
-    fn items(&self, holds: impl FnMut(&Self) -> bool) -> bool;
+    fn items(&self, holds: impl FnMut(&Self::Inner) -> bool) -> bool;
 
     /// Whether `holds` holds for each key and value of an object. False, too, if a key is no text.
-    fn entries(&self, holds: impl FnMut(&str, &Self) -> bool) -> bool;
+    fn entries(&self, holds: impl FnMut(&str, &Self::Inner) -> bool) -> bool;
 }
 
 /// What a value of another language is, in the words of JSON.
