@@ -91,40 +91,52 @@ def select(chosen):
 
 
 def attack(arenas, cases, report):
-    """All cases in all arenas: two arenas at a time, then each case that needs the machine for itself.
-
-    What makes no difference between the tiers is tried once for each user; but for `--long`, what needs the machine for itself
-    with one user in each tier.
-    """
-    opened, once = [], set()
+    """All cases in all arenas: the arenas side by side, then each case that needs the machine for itself."""
+    plan, tried = [], set()
     both = len({arena.who for arena in arenas}) > 1
-    for arena in arenas:
+
+    def open_it(arena):
         try:
             arena.open()
         except NotRun as reason:
-            for case in cases:
-                if case.in_tiers:
-                    report(Result(case.name, case.attack, arena.tier, arena.who, "NOT RUN", str(reason)))
-            continue
-        chosen = [case for case in cases if case.in_tiers or arena.who not in once]
-        if not arena.long:
-            # There is no time for all of those that take turns: each tier gets them with one of the users.
-            alone = {"isolated": "unprivileged", "confined": "root"}[arena.tier]
-            chosen = [case for case in chosen if not case.alone or not both or arena.who == alone]
-        opened.append((arena, chosen))
-        once.add(arena.who)
+            return str(reason)
 
     def share(pair):
         for case in pair[1]:
             if not case.alone:
                 report(run(case, pair[0]))
 
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        list(pool.map(share, opened))
-    for arena, cases in opened:
-        for case in cases:
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        for arena, reason in zip(arenas, list(pool.map(open_it, arenas))):
+            if reason:
+                for case in cases:
+                    if case.in_tiers:
+                        report(Result(case.name, case.attack, arena.tier, arena.who, "NOT RUN", reason))
+            else:
+                plan.append((arena, in_arena(arena, cases, arena.who in tried, both and not arena.long)))
+                tried.add(arena.who)
+        list(pool.map(share, plan))
+    for arena, chosen in plan:
+        for case in chosen:
             if case.alone:
                 report(run(case, arena))
+
+
+def in_arena(arena, cases, is_tried, is_short):
+    """The cases that are run in an arena.
+
+    What makes no difference between the tiers is not tried again with a user. In a short run, what is slow is run with one of the
+    users: of those in tiers every other one with the one and the rest with the other, and the other way round in the other tier.
+    """
+    slow = [case for case in cases if case.slow and case.in_tiers]
+    turn = (arena.who == "root") ^ (arena.tier == "confined")
+
+    def is_in(case):
+        if not case.in_tiers:
+            return not is_tried and not (is_short and case.slow and arena.who == "root")
+        return not (is_short and case.slow) or slow.index(case) % 2 == turn
+
+    return [case for case in cases if is_in(case)]
 
 
 def table(results, took):

@@ -243,7 +243,7 @@ interpreter = {json.dumps(os.path.realpath(python))}
             left = processes_with(nonce)
             if not left or time.monotonic() > end:
                 return left
-            time.sleep(0.02)
+            time.sleep(0.05)
 
     # O6
 

@@ -18,6 +18,8 @@ class Case:
     in_tiers: bool
     #: It needs the machine for itself: others would feel it, or it them.
     alone: bool
+    #: It takes seconds, or much of the machine: with one user in each tier, but for `make test-long`.
+    slow: bool
     #: Only `make test-long` has the time.
     long: bool
     #: What the registry and the bystander do meanwhile is no concern: the server is stopped, or the case makes plugins.
@@ -29,11 +31,11 @@ CASES = []
 ORACLES = frozenset({"outside", "registry", "bystander"})
 
 
-def case(name, attack, in_tiers=False, alone=False, long=False, without=()):
+def case(name, attack, in_tiers=False, alone=False, slow=False, long=False, without=()):
     """Makes a function that takes an arena a case."""
 
     def register(function):
-        CASES.append(Case(name, attack, function, in_tiers, alone, long, ORACLES - set(without)))
+        CASES.append(Case(name, attack, function, in_tiers, alone, slow or alone, long, ORACLES - set(without)))
         return function
 
     return register

@@ -4,7 +4,7 @@ import json
 import secrets
 import time
 
-from attacks.cases import equal, expect
+from attacks.cases import TIERS, equal, expect
 
 #: What every payload finds. `attempt` gives what an act gave, or the name of its error.
 PRELUDE = '''
@@ -118,6 +118,12 @@ DOORS = [
 def doors(arena):
     """Those that are there."""
     return [door for door in DOORS if arena.main.ask("GET", f"/tools/{door.tool}")[0] == 200]
+
+
+def doors_in_turn(arena, number):
+    """Two of them for the payload of this number, and the other two for the next one or in the other tier. All in a long run."""
+    there = doors(arena)
+    return there if arena.long else there[(number + TIERS.index(arena.tier)) % 2 :: 2]
 
 
 def each(arena, code, timeout=20):

@@ -8,6 +8,7 @@ import threading
 import time
 
 from attacks import filter as kernel
+from attacks.arena import ATTACKER, processes_with
 from attacks.cases import NotRun, case, equal, expect
 from attacks.doors import DYNAMIC, FILE, doors, each, finds, fresh_nonce
 from server import Gone
@@ -55,7 +56,7 @@ found = {{what: met if isinstance(met, str) else "worked" for what, met in found
 """)
 
 
-@case("E03", "killing the server and the others", in_tiers=True)
+@case("E03", "killing the server and the others", in_tiers=True, slow=True)
 def kill(arena):
     server = arena.main.process.pid
     for door in doors(arena):
@@ -78,7 +79,7 @@ def daemon(arena):
         expect(outcome.code is None, str(outcome))
 
 
-@case("E05", "a tree that respawns itself in new sessions", in_tiers=True)
+@case("E05", "a tree that respawns itself in new sessions", in_tiers=True, slow=True)
 def respawner(arena):
     code = """
 os.environ["S"] = 'sleep 0.03; setsid sh -c "$S" NONCE &'
@@ -87,31 +88,34 @@ for _ in range(8):
 time.sleep(300)
 """
     for door in doors(arena):
-        outcome = door.run(arena, code, timeout=1)
-        expect(outcome.stopped and outcome.took <= 2, f"after {outcome.took:.2f} s {outcome}")
+        outcome = door.run(arena, code, timeout=0.5)
+        expect(outcome.stopped and outcome.took <= 1.5, f"after {outcome.took:.2f} s {outcome}")
 
 
-@case("E06", "the server dies hard during calls with daemons", in_tiers=True, alone=True)
+@case("E06", "the server dies hard during calls with daemons", in_tiers=True, slow=True)
 def server_killed(arena):
     nonce = fresh_nonce()
     code = f"import subprocess, time\nfor _ in range(3): subprocess.Popen(['setsid', 'sh', '-c', 'sleep 300; echo {nonce}'])\ntime.sleep(300)"
-    server = arena.server(plugins=("bystander", "intruder", "second", "third"))
-    server.start(*(word for name in ("intruder", "second", "third") for word in ("--enable", name)))
+    server = arena.server()
+    server.start("--enable", "bystander", "--enable", "intruder")
+    status, answer = server.ask("POST", "/plugins/dynamic", {"plugin_id": "attacker", "tools": [{"name": "attack", "description": "x", "code": ATTACKER}]})
+    equal(status, 201, str(answer))
     threads = []
-    for name in ("intruder", "second", "third"):
-        def call(tool=f"{name}_attack"):
+    for door in doors(arena):
+        def call(door=door):
             try:
-                arena.call(tool, server=server, code=code)
+                arena.call(door.tool, server=server, **door.arguments(code))
             except Gone:
                 pass
         threads.append(threading.Thread(target=call))
         threads[-1].start()
     deadline = time.monotonic() + 20
-    while len(arena.survivors(nonce, within=0)) < 9:
+    # Each shell is there, and the `sleep` that it waits for in a session of its own.
+    while len(arena.survivors(nonce, within=0)) < 3 * len(threads):
         expect(time.monotonic() < deadline, "the daemons did not start")
         time.sleep(0.05)
     server.kill()
-    left = arena.survivors(nonce, within=1)
+    left = arena.survivors(nonce, within=1) or processes_with(f"GATHERING_DATA_DIR={server.data_dir}")
     for thread in threads:
         thread.join()
     expect(not left, f"left 1 s after the server: {left}")
@@ -199,7 +203,7 @@ found = {path: attempt(os.open, path, os.O_WRONLY) for path in paths}
 """)
 
 
-@case("E13", "typing into the terminal that the server was started from", in_tiers=True, alone=True)
+@case("E13", "typing into the terminal that the server was started from", in_tiers=True, slow=True)
 def terminal(arena):
     ours, theirs = os.openpty()
     name = os.ttyname(theirs)
@@ -230,7 +234,7 @@ found = [attempt(lambda: os.open("/dev/tty", os.O_RDWR)), attempt(lambda: os.ope
     equal(typed, b"", "typed into the terminal")
 
 
-@case("E15", "a kernel without namespaces, without Landlock, without both", alone=True)
+@case("E15", "a kernel without namespaces, without Landlock, without both", slow=True)
 def degraded(arena):
     tool = {"plugin_id": "one", "description": "x", "tools": [{"name": "one", "description": "x", "code": "def one(): return 1"}]}
     for lacks, expected in (
@@ -251,7 +255,7 @@ def degraded(arena):
                 equal((answer.result, answer.tier), (1, told["tier"]), str(answer))
 
 
-@case("E16", "a sandbox that can no longer be set up", in_tiers=True, alone=True)
+@case("E16", "a sandbox that can no longer be set up", in_tiers=True, slow=True)
 def setup_fails(arena):
     program = arena.root / "gathering"
     shutil.copy(arena.program, program)
@@ -262,6 +266,18 @@ def setup_fails(arena):
             answer = arena.call("intruder_attack", server=server, code="import os; os._exit(0)")
             expect(answer.code in ("worker_exited", "sandbox_setup_failed"), str(answer))
         equal((answer.status, answer.code), (503, "sandbox_setup_failed"), str(answer))
+    # What cannot be mounted, or ruled, as the policy wants it. What a killed server left in its place goes with a command.
+    equal(arena.call("run_command", command="echo ran").result["stdout"], "ran\n")
+    link = arena.base / ".vscode"
+    link.symlink_to(arena.outside)
+    arena.own(link)
+    try:
+        answer = arena.call("run_command", command="echo ran")
+        equal((answer.status, answer.code), (503, "sandbox_setup_failed"), str(answer))
+        expect(".vscode" in answer.detail and answer.result is None, str(answer))
+    finally:
+        link.unlink()
+    equal(arena.call("run_command", command="echo ran").result["stdout"], "ran\n")
 
 
 @case("E17", "programs that are brought along or only in memory", in_tiers=True)

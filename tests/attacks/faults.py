@@ -34,7 +34,7 @@ def workers_of(server):
     return below
 
 
-@case("F01", "workers killed under load", in_tiers=True, alone=True)
+@case("F01", "workers killed under load", in_tiers=True, slow=True)
 def killed_workers(arena):
     with arena.started("--enable", "intruder") as server:
         said, ended = [], threading.Event()
@@ -62,11 +62,12 @@ def killed_workers(arena):
         expect(kills >= 3, f"only {kills} workers were found")
         expect(codes <= {None, "worker_exited", "sandbox_setup_failed"}, f"said meanwhile: {codes}")
         well = sum(code is None for code, _ in said)
-        expect(well >= 0.9 * len(said), f"{well} of {len(said)} calls went well")
+        failed = len(said) - well
+        expect(well and failed <= kills, f"{failed} of {len(said)} calls failed, and {kills} workers were killed")
         expect(max(took for _, took in said) < 5, "a call hung")
 
 
-@case("F02", "kill -9 in the middle of making, saving and removing", in_tiers=True, alone=True)
+@case("F02", "kill -9 in the middle of making, saving and removing", in_tiers=True, slow=True)
 def killed_server(arena):
     chance = random.Random(2)
     server = arena.server(plugins=("bystander",))
@@ -104,7 +105,7 @@ def killed_server(arena):
         expect(not left, f"left behind: {left}")
 
 
-@case("F03", "a full disk", alone=True)
+@case("F03", "a full disk", slow=True)
 def full_disk(arena):
     if os.geteuid() != 0:
         raise NotRun("only root can mount a small disk")
@@ -138,7 +139,7 @@ def full_disk(arena):
         subprocess.run(["umount", "-l", folder], check=True)
 
 
-@case("F04", "reloading under load", in_tiers=True, alone=True)
+@case("F04", "reloading under load", in_tiers=True, slow=True)
 def reloads(arena):
     with arena.started("--enable", "intruder") as server:
         failed, ended = [], threading.Event()
@@ -158,7 +159,7 @@ def reloads(arena):
         equal(failed, [], "failed calls")
 
 
-@case("F05", "SIGTERM with calls in flight", in_tiers=True, alone=True)
+@case("F05", "SIGTERM with calls in flight", in_tiers=True, slow=True)
 def drain(arena):
     server = arena.server(text="[limits]\nshutdown_grace = 2", plugins=("intruder", "second"))
     server.start("--enable", "intruder", "--enable", "second")
@@ -182,7 +183,7 @@ def drain(arena):
     equal((said["long"].status, said["long"].code), (503, "shutting_down"), str(said["long"]))
 
 
-@case("F06", "a server that is stopped for a while", alone=True, without=["bystander"])
+@case("F06", "a server that is stopped for a while", slow=True, without=["bystander"])
 def suspended(arena):
     answers = []
     thread = threading.Thread(target=lambda: answers.append(arena.call("intruder_attack", 30, code="import time; time.sleep(0.5); found = 1")))

@@ -84,7 +84,7 @@ except OSError: pass
         equal(seen, set(), f"seen through {outcome.door}")
 
 
-@case("S06", "guessing the token", alone=True)
+@case("S06", "guessing the token", slow=True)
 def guesses(arena):
     with arena.started("--enable", "bystander", text="[server]\nrequire_token = true") as server:
         token = (server.data_dir / "operator.token").read_text().strip()
@@ -114,7 +114,7 @@ def arguments(arena):
             expect(text.encode() not in said, f"{path} tells a secret")
 
 
-@case("S08", "a secret in a listing of secrets, and in its plugin's answers", alone=True)
+@case("S08", "a secret in a listing of secrets, and in its plugin's answers", slow=True)
 def told_secrets(arena):
     with arena.started("--enable", "intruder") as server:
         plugin = (server.data_dir / "plugins/intruder.py").read_text()

@@ -88,7 +88,7 @@ def symbolic_links(arena):
     expect(not any("secret" in entry["path"] for entry in listed), f"a link was followed: {listed}")
 
 
-@case("P06", "a folder exchanged for a link while it is used")
+@case("P06", "a folder exchanged for a link while it is used", slow=True)
 def exchanged(arena):
     rounds = 20_000 if arena.long else 400
     make(arena, "mkdir race; echo inside > race/f; echo inside > race/secret; ln -s ../OUT evil")
@@ -199,7 +199,7 @@ def no_files(arena):
         equal(arena.call("read_file", **arguments).code, "invalid_arguments", str(arguments))
 
 
-@case("P14", "long and deep names, a large folder")
+@case("P14", "long and deep names, a large folder", slow=True)
 def long_names(arena):
     refused(arena, "read_file", "too long", path="x" * 256)
     refused(arena, "read_file", "bytes, more than", path="x/" * 2500)
@@ -228,7 +228,7 @@ def dangling(arena):
     equal(arena.call("write_file", path="soon", content="x").code, "tool_error", "a dangling link inside")
 
 
-@case("P18", "kill -9 in the middle of a write", alone=True)
+@case("P18", "kill -9 in the middle of a write", slow=True)
 def killed_while_writing(arena):
     chance = random.Random(18)
     server = arena.server()

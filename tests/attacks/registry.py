@@ -101,7 +101,7 @@ def injection(arena):
     expect(not marker.exists(), "a text was run")
 
 
-@case("G05", "dependencies in a circle, on itself, missing, deep", alone=True)
+@case("G05", "dependencies in a circle, on itself, missing, deep", slow=True)
 def dependencies(arena):
     text = """
 from gathering.plugins import Plugin, PluginMetadata
@@ -128,7 +128,7 @@ class P(Plugin):
         equal((status, body["code"]), (409, "has_dependents"), str(body)[:300])
 
 
-@case("G09", "unloading and reloading while calls run", in_tiers=True, alone=True)
+@case("G09", "unloading and reloading while calls run", in_tiers=True, slow=True)
 def races(arena):
     with arena.started("--enable", "intruder") as server:
         said, ended = set(), threading.Event()
@@ -153,7 +153,7 @@ def races(arena):
         expect("panicked" not in server.log(), "something panicked")
 
 
-@case("G10", "a health that hangs, raises, is huge or nothing", in_tiers=True, alone=True)
+@case("G10", "a health that hangs, raises, is huge or nothing", in_tiers=True, slow=True)
 def lying_health(arena):
     with arena.started("--enable", "bystander", text="[limits]\nhealth_timeout = 1") as server:
         path = server.data_dir / "plugins/liar.py"

@@ -17,7 +17,7 @@ def works_again(arena, door):
     expect(time.monotonic() - begun < 2, f"the next call took {time.monotonic() - begun:.1f} s")
 
 
-@case("Y01", "leaving in every way there is", in_tiers=True)
+@case("Y01", "leaving in every way there is", in_tiers=True, slow=True)
 def leaving(arena):
     for door in workers():
         for act in ("os._exit(0)", "os.abort()", "ctypes.string_at(0)", "os.kill(os.getpid(), 9)", "os._exit(7)"):
@@ -53,7 +53,7 @@ found = "mine"
         works_again(arena, door)
 
 
-@case("Y04", "blocking for ever", in_tiers=True)
+@case("Y04", "blocking for ever", in_tiers=True, slow=True)
 def blocking(arena):
     for door in workers():
         for act in ("time.sleep(1e9)", "signal.pause()", "lock = threading.Lock(); lock.acquire(); lock.acquire()",
@@ -66,7 +66,7 @@ def blocking(arena):
         expect(outcome.found == "EOF", f"input() waits or reads: {outcome}")
 
 
-@case("Y05", "signals ignored, and timers", in_tiers=True)
+@case("Y05", "signals ignored, and timers", in_tiers=True, slow=True)
 def signals(arena):
     code = """
 for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE): signal.signal(number, signal.SIG_IGN)
@@ -163,7 +163,7 @@ def exceptions(arena):
         works_again(arena, door)
 
 
-@case("Y11", "code that is none", alone=True)
+@case("Y11", "code that is none", slow=True)
 def code_field(arena):
     def make(code, expected, server=arena.main):
         body = {"plugin_id": "newcomer", "tools": [{"name": "newcomer", "description": "x", "code": code}]}

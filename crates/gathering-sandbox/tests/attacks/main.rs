@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![expect(clippy::print_stdout, reason = "a test that cannot run says so")]
 
+mod another_user;
 mod disk;
 mod files;
 mod harness;
@@ -15,4 +16,3 @@ mod processes;
 mod programs;
 mod protect;
 mod setup;
-mod unprivileged;

@@ -1,4 +1,4 @@
-//! All of this again, from a server that is not root.
+//! All of this again, from a server that is not root; by the name of this file the first that is started, beside the rest.
 
 use std::process::Command;
 
