@@ -122,7 +122,7 @@ pub(crate) async fn worker() -> Result<Vec<Row>, Failure> {
     ])
 }
 
-fn arguments(n: usize) -> Map<String, Value> {
+pub(crate) fn arguments(n: usize) -> Map<String, Value> {
     match json!({"x": n, "y": 2}) {
         Value::Object(map) => map,
         _ => Map::new(),
@@ -130,6 +130,6 @@ fn arguments(n: usize) -> Map<String, Value> {
 }
 
 /// Microseconds for each of `count`.
-fn each(started: Instant, count: usize) -> f64 {
+pub(crate) fn each(started: Instant, count: usize) -> f64 {
     started.elapsed().as_secs_f64() * 1e6 / count as f64
 }

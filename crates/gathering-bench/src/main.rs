@@ -5,10 +5,12 @@
 //! package. A row that misses says `falls short`; the program fails only when something could not be measured.
 
 mod call;
+mod dynamic;
 mod http;
 mod many;
 mod package;
 mod registry;
+mod server;
 mod table;
 
 use std::path::Path;
@@ -17,7 +19,8 @@ use std::process::{Command, ExitCode};
 use table::Row;
 
 /// What can be measured by itself.
-const PARTS: [&str; 7] = ["call", "worker", "http", "registry", "memory", "start", "package"];
+const PARTS: [&str; 9] =
+    ["call", "worker", "dynamic", "command", "http", "registry", "memory", "start", "package"];
 
 /// Something could not be measured.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -62,6 +65,11 @@ fn measure(
                 rows.push(Row::beside(what, python_registry(python)?, "us"));
             }
             "worker" => rows.extend(as_a_task(runtime, call::worker())?),
+            "dynamic" => {
+                rows.extend(dynamic::tools(gathering)?);
+                rows.extend(as_a_task(runtime, dynamic::confined_call(gathering.to_owned()))?);
+            }
+            "command" => rows.extend(dynamic::commands(gathering)?),
             "http" => rows.extend(http::throughput(python, gathering)?),
             "registry" => rows.extend(runtime.block_on(registry::rows())?),
             "memory" => rows.push(registry::memory()?),

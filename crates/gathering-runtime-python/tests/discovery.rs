@@ -144,7 +144,8 @@ async fn a_file_that_never_ends_to_import_is_given_up() {
     // The runtime's clock and the host's run out together.
     let said = &found.errors[0].message;
     assert!(said.contains("it was not ready after") || said.contains("did not describe itself"), "{said}");
+    // Perhaps not even the folder was made.
     let left: Vec<_> =
-        std::fs::read_dir(host.folder.path().join("data/scratch")).expect("a folder").collect();
+        std::fs::read_dir(host.folder.path().join("data/scratch")).into_iter().flatten().collect();
     assert!(left.is_empty(), "nothing is left of it: {left:?}");
 }

@@ -4,7 +4,7 @@ import functools
 import os
 import sys
 
-from gathering import _core
+import gathering._core as _core
 from gathering._definitions import CompetencyDefinition, FileHandlerDefinition, ToolDefinition
 from gathering.plugins.base import Plugin, PluginMetadata
 

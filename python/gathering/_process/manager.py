@@ -6,7 +6,7 @@ import re
 import threading
 from pathlib import Path
 
-from gathering import _core
+import gathering._core as _core
 from gathering._collect import collect
 from gathering._enums import PluginStatus
 from gathering._process import discovery

@@ -7,7 +7,7 @@ import tempfile
 import textwrap
 import types
 
-from gathering import _core
+import gathering._core as _core
 from gathering._process.dynamic import function_name
 from gathering._worker.loading import as_data
 

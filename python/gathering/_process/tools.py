@@ -1,6 +1,6 @@
 """The tool registry of this process: the Rust core, and around it what is not asked for in each call."""
 
-from gathering import _core
+import gathering._core as _core
 from gathering._enums import ToolCategory, known
 
 
