@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use gathering_sandbox::{Job, Policy, Tier, spawn};
 
 const ROUNDS: usize = 200;
+/// As many as the core plugin protects of a working folder.
+const PROTECTED: usize = 17;
 const PROGRAM: &str = "/bin/true";
 const BWRAP: &[&str] = &[
     "--unshare-all",
@@ -47,10 +49,17 @@ fn main() -> Result<(), Box<dyn Error>> {
             me.ancestors().nth(2).ok_or("this program lies in no target directory")?.join("sandbox-launcher")
         }
     };
+    let folder = std::env::temp_dir().join(format!("latency-{}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    let with_folder = Policy { write: vec![folder.clone()], ..Policy::default() };
+    let protected = (0..PROTECTED).map(|n| folder.join(format!(".protected{n}"))).collect();
+    let with_protected = Policy { protected, ..with_folder.clone() };
     let mut ways: Vec<Way<'_>> = vec![
         ("plain", Box::new(|| plain(PROGRAM, &[]))),
-        ("isolated", Box::new(|| confined(&launcher, Tier::Isolated))),
-        ("confined", Box::new(|| confined(&launcher, Tier::Confined))),
+        ("isolated", Box::new(|| confined(&launcher, Tier::Isolated, &Policy::default()))),
+        ("  with a folder", Box::new(|| confined(&launcher, Tier::Isolated, &with_folder))),
+        ("  and protected paths", Box::new(|| confined(&launcher, Tier::Isolated, &with_protected))),
+        ("confined", Box::new(|| confined(&launcher, Tier::Confined, &Policy::default()))),
     ];
     match plain("bwrap", BWRAP) {
         Ok(()) => ways.push(("bwrap --unshare-all", Box::new(|| plain("bwrap", BWRAP)))),
@@ -66,13 +75,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     println!(
-        "{:20} {:>9} {:>9} {:>9} {:>14}",
+        "{:22} {:>9} {:>9} {:>9} {:>14}",
         "from spawn to exit", "p10", "median", "p90", "added (median)"
     );
+    std::fs::remove_dir_all(&folder)?;
     let base = quantile(&mut times[0], 0.5);
     for ((name, _), times) in ways.iter().zip(&mut times) {
         let [low, middle, high] = [0.1, 0.5, 0.9].map(|part| quantile(times, part));
-        println!("{name:20} {low:>9.2?} {middle:>9.2?} {high:>9.2?} {:>14.2?}", middle.saturating_sub(base));
+        println!("{name:22} {low:>9.2?} {middle:>9.2?} {high:>9.2?} {:>14.2?}", middle.saturating_sub(base));
     }
     Ok(())
 }
@@ -83,9 +93,8 @@ fn plain(program: &str, args: &[&str]) -> Result<(), Box<dyn Error>> {
     if command.status()?.success() { Ok(()) } else { Err(format!("`{program}` failed").into()) }
 }
 
-fn confined(launcher: &Path, tier: Tier) -> Result<(), Box<dyn Error>> {
-    let exit = spawn(launcher, tier, &Policy::default(), Job { program: PROGRAM.into(), ..Job::default() })?
-        .wait()?;
+fn confined(launcher: &Path, tier: Tier, policy: &Policy) -> Result<(), Box<dyn Error>> {
+    let exit = spawn(launcher, tier, policy, Job { program: PROGRAM.into(), ..Job::default() })?.wait()?;
     if exit.success() { Ok(()) } else { Err(format!("{exit:?}").into()) }
 }
 
