@@ -46,7 +46,6 @@ pub struct Child {
 
 #[derive(Debug)]
 struct State {
-    launcher: std::process::Child,
     /// Why we ended it. The first reason holds.
     reason: Option<Ended>,
     exit: Option<Exit>,
@@ -97,7 +96,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Child {
     pub(crate) fn new(
-        launcher: std::process::Child,
+        pid: Pid,
         pidfd: OwnedFd,
         socket: UnixStream,
         (stdin, stdout, stderr): (Option<OwnedFd>, Option<OwnedFd>, Option<OwnedFd>),
@@ -109,12 +108,12 @@ impl Child {
             stdout: stdout.map(File::from),
             stderr: stderr.map(File::from),
             proxy: None,
-            pid: Pid::from_child(&launcher),
+            pid,
             pidfd,
             socket,
             applied: None,
             limits: policy.limits.clone(),
-            state: Mutex::new(State { launcher, reason: None, exit: None }),
+            state: Mutex::new(State { reason: None, exit: None }),
             disk: Mutex::new(Disk::watch(policy)),
             group: None,
             _shields: shields,
@@ -212,7 +211,6 @@ impl Child {
         if let Some(exit) = &state.exit {
             return Ok(exit.clone());
         }
-        state.launcher.wait()?;
         // If the launcher was lost, it could not see to that.
         self.group.as_ref().map(Group::kill).transpose()?;
         // What the launcher said is in the socket's buffer; what is not there will never come.

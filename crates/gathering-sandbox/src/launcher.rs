@@ -27,12 +27,14 @@ mod warm;
 
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
+use rustix::process::{PidfdFlags, pidfd_open};
+
 use crate::error::During;
-use crate::wire::{self, Launch, Reply, Role};
+use crate::wire::{self, Launch, Order, Reply, Role};
 use crate::{Failure, Step, Tier, probe};
 
 pub(crate) use parent::fork_plain;
@@ -50,12 +52,17 @@ pub fn launcher_main() -> ExitCode {
         return probe::attempt(attempts);
     }
     let Ok(socket) = take_socket() else { return ExitCode::FAILURE };
-    match run(&socket) {
-        Ok(()) => ExitCode::SUCCESS,
+    if serve(&socket) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Does what it is told until there is nobody to tell it. Whether all went well.
+fn serve(socket: &UnixStream) -> bool {
+    match run(socket) {
+        Ok(()) => true,
         Err(failure) => {
             // If nobody listens any longer, nobody needs to know.
-            let _ = wire::send(&socket, &Reply::Failed(failure), &[]);
-            ExitCode::FAILURE
+            let _ = wire::send(socket, &Reply::Failed(failure), &[]);
+            false
         }
     }
 }
@@ -70,8 +77,58 @@ fn take_socket() -> io::Result<UnixStream> {
 }
 
 fn run(socket: &UnixStream) -> Result<(), Failure> {
-    let received = wire::receive::<Launch>(socket).during(Step::Start, "reading the policy")?;
-    let Some((launch, mut descriptors)) = received else { return Ok(()) };
+    while let Some((order, descriptors)) = wire::receive(socket).during(Step::Start, "reading an order")? {
+        match order {
+            Order::Fork => fork(socket, descriptors)?,
+            Order::Launch(launch) => return start(socket, *launch, descriptors),
+        }
+    }
+    Ok(())
+}
+
+/// Forks a launcher. That is quicker than to start one: it need not be loaded and linked.
+fn fork(ours: &UnixStream, descriptors: Vec<OwnedFd>) -> Result<(), Failure> {
+    let step = Step::Start;
+    let Ok([place, output, errors]) = <[OwnedFd; 3]>::try_from(descriptors) else {
+        return Err(Failure::new(step, "three descriptors were to be handed over", "update both programs"));
+    };
+    // Nobody waits for its children here, no process of the same user is to look into it, and a terminal's signals are
+    // not for it. The last fails only for who leads a session already.
+    parent::heed_children(false).during(step, "ignoring children")?;
+    user::readable_to_itself(false)?;
+    let _ = rustix::process::setsid();
+    let socket = UnixStream::from(place);
+    let told = socket.try_clone().during(step, "copying a socket")?;
+    let ours = ours.as_raw_fd();
+    let forked = parent::fork_plain(move || {
+        if be_forked(ours, &socket, output, errors).is_ok() {
+            serve(&socket);
+        }
+    });
+    if let Err(error) = forked {
+        let failure = Failure::new(step, format!("forking a launcher: {error}"), "");
+        // If nobody listens any longer, nobody needs to know.
+        let _ = wire::send(&told, &Reply::Failed(failure), &[]);
+    }
+    Ok(())
+}
+
+/// The first steps of a launcher that was forked.
+fn be_forked(parents: RawFd, socket: &UnixStream, output: OwnedFd, errors: OwnedFd) -> Result<(), Failure> {
+    let step = Step::Start;
+    parent::heed_children(true).during(step, "heeding children")?;
+    user::readable_to_itself(true)?;
+    // SAFETY: it belongs to what this process ran before it was forked, and never comes back to.
+    unsafe { rustix::io::close(parents) };
+    rustix::stdio::dup2_stdout(&output).during(step, "taking its output")?;
+    rustix::stdio::dup2_stderr(&errors).during(step, "taking its errors")?;
+    let me = rustix::process::getpid();
+    let pidfd = pidfd_open(me, PidfdFlags::empty()).during(step, "opening itself")?;
+    let here = Reply::Here(me.as_raw_nonzero().get());
+    wire::send(socket, &here, &[pidfd.as_fd()]).during(step, "saying that it is here")
+}
+
+fn start(socket: &UnixStream, launch: Launch, mut descriptors: Vec<OwnedFd>) -> Result<(), Failure> {
     launch.policy.check().map_err(|error| Failure::new(Step::Start, error.to_string(), ""))?;
     if launch.role == Role::WarmParent {
         return warm::become_parent(socket, launch);

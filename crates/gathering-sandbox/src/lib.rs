@@ -15,6 +15,7 @@ mod disk;
 mod error;
 mod holds;
 mod launcher;
+mod parents;
 mod policy;
 mod probe;
 mod processes;

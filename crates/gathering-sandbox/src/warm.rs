@@ -9,8 +9,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::wire::{self, Launch, Reply, Role};
-use crate::{Policy, SetupError, Tier, launcher};
+use crate::wire::{self, Launch, Order, Reply, Role};
+use crate::{Policy, SetupError, Tier, cgroup, launcher};
 
 /// How long it may take to become warm: it starts an interpreter and imports some modules.
 const START: Duration = Duration::from_secs(20);
@@ -47,6 +47,8 @@ impl WarmParent {
     ) -> Result<Self, SetupError> {
         let policy = Policy { read, user, ..Policy::default() };
         policy.check()?;
+        // Whether this process is alone in its cgroup is to be known before it is not.
+        let _ = cgroup::base();
         let started = |source| SetupError::Launcher { path: launcher.to_owned(), source };
         let (socket, theirs) = UnixStream::pair().map_err(started)?;
         let mut process = Command::new(launcher)
@@ -70,7 +72,7 @@ impl WarmParent {
             program,
             args,
         };
-        match parent.begin(&launch) {
+        match parent.begin(launch) {
             Ok(Some(Reply::Warm)) => Ok(parent),
             Ok(Some(Reply::Failed(failure))) => Err(SetupError::Step(failure)),
             Ok(_) => {
@@ -89,11 +91,11 @@ impl WarmParent {
         }
     }
 
-    fn begin(&self, launch: &Launch) -> io::Result<Option<Reply>> {
+    fn begin(&self, launch: Launch) -> io::Result<Option<Reply>> {
         let socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
         socket.set_read_timeout(Some(START))?;
         // Why it does not take what is sent, its own answer says better.
-        let sent = wire::send(&socket, launch, &[]);
+        let sent = wire::send(&socket, &Order::Launch(Box::new(launch)), &[]);
         match wire::receive(&socket)? {
             Some((reply, _)) => Ok(Some(reply)),
             None => sent.map(|()| None),

@@ -23,6 +23,15 @@ const MAX_MESSAGE: usize = 1 << 20;
 /// The most descriptors that go with one message.
 pub(crate) const MAX_DESCRIPTORS: usize = 16;
 
+/// What a launcher is told.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Order {
+    /// To fork a launcher that has a socket of its own. With it come that socket, and the standard output and error of
+    /// what will be started.
+    Fork,
+    Launch(Box<Launch>),
+}
+
 /// What the launcher is to do.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Launch {
@@ -70,6 +79,8 @@ pub(crate) enum Cover {
 /// What the launcher answers: first `Started` or `Failed`, and after `Started`, at last, `Ended`.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Reply {
+    /// A launcher was forked; with its process number comes a descriptor of its process.
+    Here(i32),
     /// The launcher has become a warm parent, which says so itself.
     Warm,
     /// With the socket that a proxy accepts from, if the policy grants one.

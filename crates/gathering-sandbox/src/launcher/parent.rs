@@ -86,6 +86,16 @@ fn outcome(status: i32, used: &libc::rusage) -> Outcome {
     }
 }
 
+/// Whether children that have ended are kept until somebody collects them.
+pub(super) fn heed_children(heeded: bool) -> io::Result<()> {
+    let action = if heeded { libc::SIG_DFL } else { libc::SIG_IGN };
+    // SAFETY: neither action needs code of ours.
+    if unsafe { libc::signal(libc::SIGCHLD, action) } == libc::SIG_ERR {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
 /// Blocks the signal that a child has ended, and makes a descriptor that tells of it.
 pub(super) fn child_signals() -> io::Result<File> {
     // SAFETY: the set is initialised by `sigemptyset` before it is read; the descriptor that comes back is nobody
