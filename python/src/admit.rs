@@ -1,13 +1,13 @@
 //! What comes before a call: may the tool be called, and do the arguments fit? The arguments stay what they are.
 
-use gathering::{ArgumentError, ToolError};
+use gathering::{Check, ToolError};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use serde_json::{Map, Value};
 
 use crate::given::Given;
-use crate::json::{to_json, to_python};
+use crate::json::{schema_of, to_json, to_python};
 use crate::tool::Tool;
 
 /// Refuses calls of a plugin that is disabled.
@@ -23,46 +23,72 @@ pub(crate) fn complete<'py>(
     tool: &Tool,
     arguments: Bound<'py, PyDict>,
 ) -> PyResult<Bound<'py, PyDict>> {
-    if tool.parameters.is_any() {
+    checked(py, &tool.parameters, arguments, |problem| {
+        PyValueError::new_err(format!("Invalid parameters for tool '{}': {problem}", tool.name))
+    })
+}
+
+/// The configuration of a plugin, with the defaults of `schema`, which is a JSON Schema or a bare map of settings.
+#[pyfunction]
+pub(crate) fn complete_config<'py>(
+    py: Python<'py>,
+    plugin_id: &str,
+    schema: &Bound<'py, PyAny>,
+    config: &Bound<'py, PyDict>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let invalid = |problem: String| {
+        PyValueError::new_err(format!("Plugin '{plugin_id}': invalid config_schema: {problem}"))
+    };
+    let schema = schema_of(schema).map_err(invalid)?;
+    let check = Check::compile(&schema).map_err(|error| invalid(error.to_string()))?;
+    checked(py, &check, config.copy()?, |problem| {
+        PyValueError::new_err(format!(
+            "The configuration of plugin '{plugin_id}' does not fit its schema: {problem}"
+        ))
+    })
+}
+
+fn checked<'py>(
+    py: Python<'py>,
+    check: &Check,
+    arguments: Bound<'py, PyDict>,
+    invalid: impl Fn(String) -> PyErr,
+) -> PyResult<Bound<'py, PyDict>> {
+    if check.is_any() {
         return Ok(arguments);
     }
     let given = Given(arguments.into_any());
-    let looked = tool.parameters.look(&given);
+    let looked = check.look(&given);
     let arguments = given.0.cast_into::<PyDict>()?;
-    match looked {
-        Some(missing) => {
-            for (name, default) in missing {
-                arguments.set_item(name, to_python(py, &default)?)?;
-            }
-            Ok(arguments)
-        }
-        None => check_closely(py, tool, arguments),
+    let Some(missing) = looked else { return check_closely(py, check, arguments, invalid) };
+    for (name, default) in missing {
+        arguments.set_item(name, to_python(py, &default)?)?;
     }
+    Ok(arguments)
 }
 
 /// Checks the arguments in their form in JSON: what fails there is said in the words of the schema.
 fn check_closely<'py>(
     py: Python<'py>,
-    tool: &Tool,
+    check: &Check,
     arguments: Bound<'py, PyDict>,
+    invalid: impl Fn(String) -> PyErr,
 ) -> PyResult<Bound<'py, PyDict>> {
     let mut map = Map::new();
     for (name, value) in &arguments {
         let name: String = name.extract()?;
         let value = match to_json(&value) {
             Ok(value) => value,
-            Err(_) if tool.parameters.takes_anything_as(&name) => Value::Null,
-            Err(no_form) => {
-                let error =
-                    ArgumentError { pointer: format!("/{name}"), message: format!("`{name}` {no_form}") };
-                return Err(invalid(tool, &error));
-            }
+            Err(_) if check.takes_anything_as(&name) => Value::Null,
+            Err(no_form) => return Err(invalid(format!("`{name}` {no_form} (at {name})"))),
         };
         map.insert(name, value);
     }
-    tool.parameters.arguments(&mut map).map_err(|errors| {
+    check.arguments(&mut map).map_err(|errors| {
         let first = errors.first().expect("a check that fails says why");
-        invalid(tool, first)
+        let path =
+            first.pointer.trim_start_matches('/').replace('/', ".").replace("~1", "/").replace("~0", "~");
+        invalid(format!("{} (at {})", first.message, if path.is_empty() { "(root)" } else { &path }))
     })?;
     completed(py, arguments, &map)
 }
@@ -89,13 +115,4 @@ fn completed<'py>(
         }
     }
     Ok(result)
-}
-
-fn invalid(tool: &Tool, error: &ArgumentError) -> PyErr {
-    let path = error.pointer.trim_start_matches('/').replace('/', ".").replace("~1", "/").replace("~0", "~");
-    let path = if path.is_empty() { "(root)" } else { &path };
-    PyValueError::new_err(format!(
-        "Invalid parameters for tool '{}': {} (at {path})",
-        tool.name, error.message
-    ))
 }

@@ -15,6 +15,8 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _core {
     #[pymodule_export]
+    use crate::admit::complete_config;
+    #[pymodule_export]
     use crate::hosted::{HostedPlugin, builtin_manifest, plugin_file};
     #[pymodule_export]
     use crate::json::parameters_schema;

@@ -29,17 +29,22 @@ impl ToolRegistry {
     }
 
     /// Registers a tool.
-    fn register(&self, tool: &Bound<'_, PyAny>) -> PyResult<()> {
-        let tool = Arc::new(Tool::read(tool, None)?);
-        self.change(|table| table.register(tool)).map_err(taken)
+    fn register(slf: &Bound<'_, Self>, tool: &Bound<'_, PyAny>) -> PyResult<()> {
+        let tool = Arc::new(Tool::read(slf.as_any(), tool, None)?);
+        slf.get().change(|table| table.register(tool)).map_err(taken)
     }
 
     /// Registers all of `tools`, whose calls pass `gate`, or none of them.
-    fn _register_all(&self, tools: &Bound<'_, PyAny>, gate: &Bound<'_, Gate>) -> PyResult<()> {
-        let read =
-            |tool: PyResult<Bound<'_, PyAny>>| Tool::read(&tool?, Some(gate.clone().unbind())).map(Arc::new);
+    fn _register_all(
+        slf: &Bound<'_, Self>,
+        tools: &Bound<'_, PyAny>,
+        gate: &Bound<'_, Gate>,
+    ) -> PyResult<()> {
+        let read = |tool: PyResult<Bound<'_, PyAny>>| {
+            Tool::read(slf.as_any(), &tool?, Some(gate.clone().unbind())).map(Arc::new)
+        };
         let tools: Vec<_> = tools.try_iter()?.map(read).collect::<PyResult<_>>()?;
-        self.change(|table| tools.into_iter().try_for_each(|tool| table.register(tool))).map_err(taken)
+        slf.get().change(|table| tools.into_iter().try_for_each(|tool| table.register(tool))).map_err(taken)
     }
 
     /// Removes the tool of this name; False if there is none.

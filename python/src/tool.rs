@@ -25,7 +25,11 @@ pub(crate) struct Tool {
 
 impl Tool {
     /// Reads a `ToolDefinition`, and says what is wrong with it.
-    pub(crate) fn read<'py>(definition: &Bound<'py, PyAny>, gate: Option<Py<Gate>>) -> PyResult<Self> {
+    pub(crate) fn read<'py>(
+        registry: &Bound<'py, PyAny>,
+        definition: &Bound<'py, PyAny>,
+        gate: Option<Py<Gate>>,
+    ) -> PyResult<Self> {
         let py = definition.py();
         let field = |name: &Bound<'py, PyString>| {
             definition.getattr(name).map_err(|cause| {
@@ -52,10 +56,15 @@ impl Tool {
             }
         }
         let plugin: Option<String> = field(intern!(py, "plugin_id"))?.extract()?;
+        let mut function = field(intern!(py, "function"))?;
+        if field(intern!(py, "requires_context"))?.is_truthy()? {
+            let context = py.import(intern!(py, "gathering._process.context"))?;
+            function = context.call_method1(intern!(py, "with_context"), (definition, registry))?;
+        }
         Ok(Self {
             name: checked,
             definition: definition.clone().unbind(),
-            function: field(intern!(py, "function"))?.unbind(),
+            function: function.unbind(),
             is_async: field(intern!(py, "async_function"))?.is_truthy()?,
             parameters,
             gate,

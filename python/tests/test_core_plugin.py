@@ -59,6 +59,16 @@ class Core(InProcess):
         self.assertEqual((plugin.register_tools()[0].function(expression="6 * 7"), plugin.status), (42, PluginStatus.LOADED))
         plugin.unload()
 
+    def test_its_tools_have_the_categories_of_the_document(self):
+        categories = {tool.name: tool.category for tool in self.plugin_class().register_tools()}
+
+        for name, category in {
+            "calculate": "utility", "read_file": "filesystem", "write_file": "filesystem", "list_directory": "filesystem",
+            "git_status": "version_control", "git_diff": "version_control", "run_command": "code_execution",
+            "python_eval": "code_execution",
+        }.items():
+            self.assertEqual(categories[name], category, name)
+
     def test_its_files_are_those_of_its_folder(self):
         with tempfile.TemporaryDirectory() as folder:
             Path(folder, "a.txt").write_text("hello")
@@ -75,7 +85,7 @@ class Core(InProcess):
             self.assertTrue(competency_registry.has("mathematics"))
 
     def test_a_configuration_that_does_not_fit_is_refused(self):
-        with self.assertRaisesRegex(ValueError, "the configuration of `core` does not fit its schema"):
+        with self.assertRaisesRegex(ValueError, "^The configuration of plugin 'core' does not fit its schema"):
             self.manager.load_plugin("core", self.plugin_class) or self.manager.unload_plugin("core") or self.manager.load_plugin(
                 "core", {"max_read_bytes": "many"}
             )

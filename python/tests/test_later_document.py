@@ -5,6 +5,7 @@ import contextlib
 import io
 import linecache
 import os
+import shutil
 import sys
 import tempfile
 import textwrap
@@ -158,6 +159,24 @@ class LaterDocument(InProcess):
         self.assertEqual(tool_registry.execute("portfolio_value", holdings=[{"shares": 2, "price": 3}]), 6)
         self.assertEqual([tool.name for tool in tool_registry.list_by_category("finance")], ["stock_price", "portfolio_value"])
         self.assertIsInstance(plugin_manager.get_plugin("finance"), Plugin)
+
+
+@unittest.skipUnless(shutil.which("gathering"), "NOT RUN: the program `gathering`, which confines, is not on the path")
+class LaterDocumentInWorkers(LaterDocument):
+    """The same, with every plugin that has a file in confined workers. Their packages come from PyPI."""
+
+    def setUp(self):
+        super().setUp()
+        from gathering.plugins import PluginManager
+
+        load = PluginManager.load_plugin
+
+        def load_confined(manager, plugin_id, config=None, **options):
+            if plugin_id in manager.get_discovered_plugins():
+                options["isolation"] = "worker"
+            return load(manager, plugin_id, config, **options)
+
+        self.enterContext(unittest.mock.patch.object(PluginManager, "load_plugin", load_confined))
 
 
 if __name__ == "__main__":

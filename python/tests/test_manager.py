@@ -119,6 +119,22 @@ class Life(InProcess):
         self.manager.unregister_plugin_class("mine")
         self.manager.load_plugin("mine", plugin_class(dependencies=["base>=1.2,<2"]))
 
+    def test_a_configuration_is_checked_and_completed_by_its_schema(self):
+        schema = {"unit": {"type": "string", "default": "m"}, "size": {"type": "integer"}}
+        mine = plugin_class()
+        mine.metadata = property(lambda self: PluginMetadata("mine", "Mine", "1.0.0", "Mine.", config_schema=schema))
+        self.manager.register_plugin_class("mine", mine)
+        given = {"size": 5}
+
+        self.manager.load_plugin("mine", given)
+
+        self.assertEqual((self.manager.get_plugin("mine").config, given), ({"size": 5, "unit": "m"}, {"size": 5}))
+        self.manager.unload_plugin("mine")
+        with self.assertRaisesRegex(
+            ValueError, "^The configuration of plugin 'mine' does not fit its schema: `size` is required \\(at \\(root\\)\\)$"
+        ):
+            self.manager.load_plugin("mine")
+
     def test_a_plugin_that_fails_leaves_nothing_and_says_why(self):
         skill = CompetencyDefinition("skill", "Skill", "Knows.", "legal")
         tool_registry.register(ToolDefinition("taken", "Is there.", "utility", print))

@@ -189,6 +189,30 @@ class Calls(InProcess):
             ToolRegistry().register("echo")
 
 
+class Contexts(InProcess):
+    def test_a_tool_that_asks_for_the_context_is_given_it_and_nobody_forges_it(self):
+        def outer(x, context):
+            return context, context.call_tool("inner", x=x)
+
+        async def inner(x, context):
+            return context
+
+        registry = registry_with(tool("outer", outer, {"x": {"type": "integer"}}, requires_context=True, plugin_id="mine"))
+        registry.register(tool("inner", lambda x, context: (x, context), requires_context=True))
+        registry.register(tool("later", inner, requires_context=True))
+
+        context, (x, nested) = registry.execute("outer", x=1)
+
+        self.assertEqual((x, context.caller, context.tool, context.plugin_id), (1, "operator", "outer", "mine"))
+        self.assertEqual(context.trace_id, nested.trace_id)
+        self.assertNotEqual(context.call_id, nested.call_id)
+        self.assertLessEqual(asyncio.run(registry.execute_async("later", x=1)).time_left(), registry.call_timeout)
+        with self.assertRaisesRegex(Exception, "'context' is given by the registry and cannot be passed"):
+            registry.execute("inner", x=1, context=None)
+        with self.assertRaisesRegex(ValueError, "^Tool 'echo' has requires_context=True, but its function takes no 'context'$"):
+            registry.register(tool(function=lambda x: x, requires_context=True))
+
+
 class AsyncCalls(InProcess):
     def test_calls_overlap_whether_their_functions_are_asynchronous_or_not(self):
         both = threading.Barrier(2, timeout=30)

@@ -42,7 +42,7 @@ async fn it_contributes_the_tools_and_competencies_of_the_documents() {
         ("list_directory", "filesystem"),
         ("git_status", "version_control"),
         ("git_diff", "version_control"),
-        ("run_command", "system"),
+        ("run_command", "code_execution"),
         ("python_eval", "code_execution"),
         ("create_plugin", "code_execution"),
         ("update_plugin", "code_execution"),

@@ -10,7 +10,7 @@ import gathering._core as _core
 from gathering._collect import collect
 from gathering._enums import PluginStatus
 from gathering._process import discovery
-from gathering._worker.loading import instantiate
+from gathering._worker.loading import instantiate, metadata_of
 from gathering.core.competency_registry import competency_registry as global_competencies
 from gathering.core.file_handler_registry import file_handler_registry as global_file_handlers
 from gathering.core.tool_registry import tool_registry as global_tools
@@ -86,7 +86,8 @@ class PluginManager:
         is run in confined processes, as the server would run it: it may touch what it asks for in its metadata and
         `permissions` allow, such as `{"network": ["*.example.com:443"]}`, and its tools are stopped at their deadline.
 
-        ValueError if it is not known, is loaded already or needs a plugin that is not loaded; ImportError if a package is
+        ValueError if it is not known, is loaded already, needs a plugin that is not loaded or does not take the configuration,
+        which is checked and completed by the `config_schema` of its metadata; ImportError if a package is
         missing; else what the plugin itself raised. Nothing of it stays registered then.
         """
         if isinstance(config, type):
@@ -111,6 +112,9 @@ class PluginManager:
 
                 plugin = WorkerPlugin(plugin_class, config, permissions or {})
             else:
+                schema = metadata_of(plugin_class).config_schema
+                if schema:
+                    config = _core.complete_config(plugin_id, schema, config)
                 plugin = instantiate(plugin_class, config)
             self._load(plugin_id, plugin)
 

@@ -36,7 +36,7 @@ pub(super) fn definition() -> Value {
             code. It starts in the working folder, sees only that and the system's programs, has a private /tmp that is \
             gone afterwards, no network and no input. Whatever it leaves running is stopped when the shell ends. Files that other \
             programs run (such as .git/hooks and .git/config) are read-only. A non-zero exit code is a result, not an error.",
-        "category": "system",
+        "category": "code_execution",
         "required_competencies": ["shell"],
         "parameters": {
             "type": "object",
