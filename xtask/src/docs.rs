@@ -21,11 +21,12 @@ use page::Page;
 /// The longest that one page may take, in seconds: it may install packages.
 const LIMIT: &str = "600";
 
-/// Sourced before a page: stops at the first command that fails, says in which line, and ends what still runs.
+/// Sourced before a page: stops at the first command that fails, says in which line, and ends what still runs. What is
+/// put in the background is a shell that waits for the program, so with `set -m` each is a group, and is ended as one.
 const PROLOGUE: &str = r#"
-set -eEu
+set -eEum
 trap 'echo "$LINENO" >"$DOCS_OUT/failed"' ERR
-trap 'running=$(jobs -p); [ -z "$running" ] || kill $running 2>/dev/null || :; wait' EXIT
+trap 'for job in $(jobs -p); do kill -- "-$job" 2>/dev/null || :; done; wait' EXIT
 unset BASH_ENV
 answers() {
   until curl --silent --fail --output "$DOCS_OUT/health" "http://localhost:$DOCS_PORT/health"; do
