@@ -246,6 +246,30 @@ class Calling(WorkerTest):
 
         self.assertEqual([worker.call("count")["result"] for _ in range(3)], [1, 2, 3])
 
+    def test_what_a_call_that_ran_out_of_memory_left_behind_is_collected(self):
+        path = self.plugin(
+            """
+def run_out(self):
+    import gc, weakref
+    gc.disable()
+    cycle = type("Node", (), {})()
+    cycle.itself, self.left = cycle, weakref.ref(cycle)
+    raise MemoryError
+async def run_out_later(self):
+    self.run_out()
+def is_left(self):
+    return self.left() is not None
+"""
+        )
+        for tool in ("run_out", "run_out_later"):
+            with self.subTest(tool):
+                worker = self.loaded(path)
+
+                failed = worker.call(tool)
+                left = worker.call("is_left")
+
+                self.assertEqual((failed["error"]["message"], left["result"]), ("MemoryError", False))
+
     def test_the_context_tells_who_calls(self):
         worker = self.loaded(
             self.file(

@@ -28,6 +28,9 @@ pub struct PythonConfig {
     /// After how long without work a worker of a plugin that an agent made is stopped; the next call starts another.
     /// `None`: never. Workers of other plugins may keep state, and are not stopped.
     pub rest: Option<Duration>,
+    /// How long the code of tools that agents made may take when it is run as a module, to be examined. Installing its
+    /// packages does not count.
+    pub examine_timeout: Duration,
     /// The most bytes of JSON that a call may give back.
     pub max_output: usize,
     /// The most bytes that a plugin's log takes before it is begun anew; the one before is kept.
@@ -45,6 +48,7 @@ impl Default for PythonConfig {
             prober: Arc::default(),
             warm: true,
             rest: None,
+            examine_timeout: Duration::from_secs(20),
             max_output: 8 << 20,
             max_log: 1 << 20,
         }

@@ -219,6 +219,7 @@ pub fn python_runtime(config: &Config, data_dir: &DataDir, prober: Arc<Prober>) 
         data_dir: data_dir.path().to_owned(),
         agents: Some(data_dir.dynamic()),
         prober,
+        examine_timeout: config.python.examine_timeout,
         max_output: config.limits.max_output,
         warm: config.python.warm,
         rest: Some(config.python.rest_after).filter(|rest| !rest.is_zero()),

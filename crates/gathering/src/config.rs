@@ -118,6 +118,10 @@ pub struct PythonSettings {
     /// text such as `5m`; the next call starts one. 0: never. Default: 5 min.
     #[serde(with = "seconds")]
     pub rest_after: Duration,
+    /// How long the code of a plugin that is made of code may take when it is run to be examined, as a number of seconds or a
+    /// text; installing its packages does not count. Default: 20 s.
+    #[serde(with = "seconds")]
+    pub examine_timeout: Duration,
     /// The most bytes that a plugin's log takes before it is begun anew. Default: 1 MiB.
     pub max_log: u64,
 }
@@ -130,6 +134,7 @@ impl Default for PythonSettings {
             offline: false,
             warm: true,
             rest_after: Duration::from_secs(300),
+            examine_timeout: Duration::from_secs(20),
             max_log: 1 << 20,
         }
     }

@@ -1,5 +1,6 @@
 """Serves the host's requests: describe, scan, examine, load, call, enable, disable, health, unload, evaluate."""
 
+import gc
 import os
 import sys
 from _thread import start_new_thread
@@ -110,6 +111,7 @@ class Server:
     def serve(self, frame):
         """Answers one request."""
         id = frame["id"]
+        ran_out = False
         try:
             if frame["method"] == "call":
                 result = self._call(id, frame["params"])
@@ -119,14 +121,18 @@ class Server:
         except HostGone:
             _leave(1)
         except BaseException as error:
+            ran_out = _ran_out_of_memory(error)
             reply = self._refuse(id, error)
         try:
             self._channel.send(reply)
         except HostGone:
             _leave(1)
+        if ran_out:
+            gc.collect()
 
     async def _serve_async(self, frame):
         id = frame["id"]
+        ran_out = False
         try:
             tool, arguments = self._prepare(frame["params"])
             _current.set(id)
@@ -136,8 +142,11 @@ class Server:
                 raise self._failure(tool, arguments, error) from error
             reply = b'{"jsonrpc":"2.0","id":%d,"result":%s}\n' % (id, self._encode(tool, result))
         except BaseException as error:
+            ran_out = _ran_out_of_memory(error)
             reply = self._refuse(id, error)
         self._channel.send(reply)
+        if ran_out:
+            gc.collect()
 
     def _refuse(self, id, error):
         if isinstance(error, SystemExit):
@@ -359,6 +368,11 @@ def _check_context(tool):
         return
     if not any(p.name == "context" or p.kind == p.VAR_KEYWORD for p in parameters):
         raise NotAPlugin(f"the tool `{tool.name}` has requires_context=True, but its function takes no `context`")
+
+
+def _ran_out_of_memory(error):
+    """Whether what the tool left behind, if parts of it refer to each other, is kept from the next call until it is collected."""
+    return isinstance(error, MemoryError) or isinstance(error.__cause__, MemoryError)
 
 
 async def _awaiting(result):

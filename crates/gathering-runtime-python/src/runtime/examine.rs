@@ -54,13 +54,23 @@ impl PythonRuntime {
                 "config": plugin.config.clone().unwrap_or_default(),
                 "site_packages": starter.site_packages,
             });
-            let mut worker = starter.spawn().await?;
-            match worker.request("examine", params.to_string().as_bytes(), MAX_ANSWER, None).await {
-                Ok(Reply::Value(said)) => Ok(said),
-                Ok(Reply::Refused(refusal)) => Err(invalid(refusal.message)),
-                Ok(Reply::NotJson(error)) => Err(invalid(error.to_string())),
-                Err(failure) => Err(invalid(format!("while the code was examined, {failure}"))),
-            }
+            let limit = self.config.examine_timeout;
+            let running = async {
+                let mut worker = starter.spawn().await?;
+                match worker.request("examine", params.to_string().as_bytes(), MAX_ANSWER, None).await {
+                    Ok(Reply::Value(said)) => Ok(said),
+                    Ok(Reply::Refused(refusal)) => Err(invalid(refusal.message)),
+                    Ok(Reply::NotJson(error)) => Err(invalid(error.to_string())),
+                    Err(failure) => Err(invalid(format!("while the code was examined, {failure}"))),
+                }
+            };
+            tokio::time::timeout(limit, running).await.unwrap_or_else(|_| {
+                let message = format!(
+                    "the code had not run to its end after {limit:.0?} and was stopped: what takes long, or waits, belongs \
+                     in a function and not at the top level (the operator's `python.examine_timeout` allows more)"
+                );
+                Err(LoadError::new(LoadErrorKind::TimedOut, message))
+            })
         })
         .await?;
         read(plugin, said)

@@ -220,6 +220,19 @@ async fn what_fails_at_any_step_leaves_nothing_behind_and_the_corrected_retry_wo
 }
 
 #[tokio::test]
+async fn code_that_does_not_end_is_examined_for_a_short_while_only() {
+    let Some(house) = House::new().await else { return };
+    let limit = std::time::Duration::from_secs(1);
+    let house = house.restarted_with(|config| config.python.examine_timeout = limit).await;
+
+    let error = house.create(greeter_with("while True: pass", json!([]))).await.expect_err("it does not end");
+
+    assert_eq!(error.code(), "timed_out", "{error}");
+    assert!(error.to_string().contains("had not run to its end after 1s and was stopped"), "{error}");
+    assert_eq!(house.files(), [""; 0]);
+}
+
+#[tokio::test]
 async fn an_endless_loop_is_given_up_at_the_deadline() {
     let Some(house) = House::new().await else { return };
     let plugin =

@@ -35,6 +35,12 @@ impl House {
         Self { gathering: open(self.folder.path()).await, folder: self.folder }
     }
 
+    /// The same after a restart with another configuration.
+    pub(crate) async fn restarted_with(self, configure: impl FnOnce(&mut Config)) -> Self {
+        self.gathering.shutdown().await;
+        Self { gathering: open_with(self.folder.path(), configure).await, folder: self.folder }
+    }
+
     /// The same after its process was killed: nothing was told to end.
     pub(crate) async fn killed(self) -> Self {
         let Self { gathering, folder } = self;
@@ -99,7 +105,12 @@ impl House {
 }
 
 pub(crate) async fn open(folder: &Path) -> GatheRing {
-    let config = Config { data_dir: Some(folder.join("data")), ..Config::default() };
+    open_with(folder, |_| {}).await
+}
+
+async fn open_with(folder: &Path, configure: impl FnOnce(&mut Config)) -> GatheRing {
+    let mut config = Config { data_dir: Some(folder.join("data")), ..Config::default() };
+    configure(&mut config);
     GatheRing::open(config).await.expect("it can be opened")
 }
 
