@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use tokio::sync::watch;
 
 use crate::access::Access;
+use crate::wrong_tokens::WrongTokens;
 
 /// Reads what a plugin printed: of the plugin, the last bytes, at most so many. Runs where it may block.
 pub type PluginLog = Arc<dyn Fn(&PluginId, u64) -> io::Result<String> + Send + Sync>;
@@ -39,6 +40,7 @@ struct Inner {
     host: Host,
     options: Options,
     started: Instant,
+    wrong_tokens: WrongTokens,
     stopping: watch::Sender<bool>,
 }
 
@@ -46,7 +48,9 @@ impl App {
     /// Serves `host` as `options` say.
     pub fn new(host: Host, options: Options) -> Self {
         let stopping = watch::Sender::new(false);
-        Self(Arc::new(Inner { host, options, started: Instant::now(), stopping }))
+        let started = Instant::now();
+        let wrong_tokens = WrongTokens::new(started);
+        Self(Arc::new(Inner { host, options, started, wrong_tokens, stopping }))
     }
 
     pub(crate) fn host(&self) -> &Host {
@@ -60,6 +64,11 @@ impl App {
     /// When it was made, which is when the server started.
     pub(crate) fn started(&self) -> Instant {
         self.0.started
+    }
+
+    /// The wrong tokens that came.
+    pub(crate) fn wrong_tokens(&self) -> &WrongTokens {
+        &self.0.wrong_tokens
     }
 
     /// Ends what would go on for ever.

@@ -103,6 +103,13 @@ impl Problem {
             .header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"gathering\""))
     }
 
+    /// Somebody sends one wrong token after the other.
+    pub(crate) fn too_many_guesses() -> Self {
+        let detail = "too many wrong tokens came: wait a second, and send the right one";
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_guesses", detail)
+            .header(RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+
     /// The request may come from a foreign web page.
     pub(crate) fn host_refused(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "host_refused", detail)

@@ -5,9 +5,10 @@ use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::panic::AssertUnwindSafe;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use axum::extract::Request;
-use axum::http::header::{HOST, ORIGIN, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{AUTHORIZATION, HOST, ORIGIN, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
@@ -88,7 +89,12 @@ fn admit(app: &App, request: &Request) -> Result<Caller, Problem> {
         check_host(host, &options.allowed_hosts)?;
         check_origin(request.method(), request.headers(), host)?;
     }
-    options.access.caller(request.headers())
+    options.access.caller(request.headers()).map_err(|problem| {
+        // The right token is never kept waiting, so nobody can lock its owner out.
+        let is_guess = request.headers().contains_key(AUTHORIZATION);
+        let is_one_too_many = is_guess && app.wrong_tokens().is_one_too_many(Instant::now());
+        if is_one_too_many { Problem::too_many_guesses() } else { problem }
+    })
 }
 
 /// The one host that the request names.

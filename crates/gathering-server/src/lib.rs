@@ -23,6 +23,7 @@ mod routes;
 mod schemas;
 mod seats;
 mod serve;
+mod wrong_tokens;
 
 pub use access::{Access, AddressError, Token, check_address};
 pub use app::{App, HealthDetails, Options, PluginLog};

@@ -72,6 +72,7 @@ problems! {
     Refused {
         "401": "`unauthenticated`: the operator's token is missing or wrong",
         "403": "`host_refused`: the request comes from a page of another site, or names another host",
+        "429": "`too_many_guesses`: more wrong tokens came than are answered one by one",
         "500": "`internal`: a bug of GatheRing",
     }
     /// What a query can be refused for.

@@ -136,6 +136,29 @@ async fn where_a_token_is_required_nothing_goes_without_it() {
 }
 
 #[tokio::test]
+async fn whoever_guesses_tokens_is_told_to_wait_and_the_right_one_is_taken_all_the_same() {
+    let server = server(Access::Token { operator_token: Token::new("secret") });
+    let with = async |authorization: &str| {
+        get(&server, &[("host", "localhost"), ("authorization", authorization)]).await
+    };
+
+    for _ in 0..60 {
+        with("Bearer guess").await.problem(401, "unauthenticated");
+    }
+    // The first of these may come a second later.
+    with("Bearer guess").await;
+    let refused = with("Bearer guess").await;
+
+    assert_eq!(
+        refused.problem(429, "too_many_guesses"),
+        "too many wrong tokens came: wait a second, and send the right one"
+    );
+    assert_eq!(refused.header("retry-after"), "1");
+    with("Bearer secret").await.ok();
+    get(&server, &[("host", "localhost")]).await.problem(401, "unauthenticated");
+}
+
+#[tokio::test]
 async fn a_wrong_token_is_refused_even_where_none_is_needed() {
     let open = server(Access::Open { operator_token: Some(Token::new("secret")) });
     let tokenless = server(Access::default());
