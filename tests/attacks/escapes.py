@@ -1,8 +1,11 @@
 """E: code that leaves its process: other processes, the kernel, what it inherits, and what it leaves behind."""
 
+import contextlib
 import fcntl
 import os
+import pathlib
 import shutil
+import signal
 import termios
 import threading
 import time
@@ -255,6 +258,14 @@ def degraded(arena):
                 equal((answer.result, answer.tier), (1, told["tier"]), str(answer))
 
 
+def children_of(parent):
+    found = []
+    for task in pathlib.Path(f"/proc/{parent}/task").iterdir():
+        with contextlib.suppress(OSError):
+            found += [int(pid) for pid in (task / "children").read_text().split()]
+    return found
+
+
 @case("E16", "a sandbox that can no longer be set up", in_tiers=True, slow=True)
 def setup_fails(arena):
     program = arena.root / "gathering"
@@ -262,6 +273,10 @@ def setup_fails(arena):
     with arena.started("--enable", "intruder", launcher=program) as server:
         equal(arena.call("intruder_attack", server=server, code="found = 1").result, 1)
         os.replace(shutil.copy("/bin/false", arena.root / "false"), program)
+        # Launchers are forked from one, which has to be started again now.
+        for pid in children_of(server.process.pid):
+            if b"__sandbox" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
+                os.kill(pid, signal.SIGKILL)
         for _ in range(2):
             answer = arena.call("intruder_attack", server=server, code="import os; os._exit(0)")
             expect(answer.code in ("worker_exited", "sandbox_setup_failed"), str(answer))
