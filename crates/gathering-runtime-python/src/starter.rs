@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gathering_core::{Grants, LoadError, LoadErrorKind, PluginManifest, PluginMetadata, PluginSecrets, Tier};
-use gathering_sandbox::{Holds, Newborn, Policy, Step};
+use gathering_sandbox::{Holds, Policy, Step};
 use serde_json::{Map, Value, json};
 
 use crate::confinement::{self, refused};
@@ -16,7 +16,7 @@ use crate::log::PluginLog;
 use crate::manifest;
 use crate::process::{NotStarted, Pipes, Process, Surroundings};
 use crate::proxy::Proxy;
-use crate::warm::{Seed, Warm, sdk_of};
+use crate::warm::{Born, Seed, Warm, sdk_of};
 use crate::worker::{Reply, Worker};
 
 /// The most that a manifest may take as JSON text, in bytes.
@@ -108,7 +108,7 @@ impl Starter {
     }
 
     /// Starts a process in the sandbox: a newborn, where there can be one. If that is lost, since the warm parent ended
-    /// just then, another is asked for once.
+    /// just then, another one's is taken; if that is lost as well, newborns cannot join here, and it starts by itself.
     async fn start_confined(
         &self,
         launcher: &Path,
@@ -117,16 +117,21 @@ impl Starter {
     ) -> Result<Result<(Process, Pipes), NotStarted>, LoadError> {
         let start =
             |newborn| Process::start_confined(self.surroundings(), launcher, tier, policy.clone(), newborn);
-        let started = start(self.newborn(launcher, tier).await?).await;
-        let lost = matches!(&started, Err(NotStarted::Setup(error))
-            if error.failure().is_some_and(|failure| failure.step == Step::Newborn));
-        match &self.warm {
-            Some(warm) if lost => {
-                warm.was_lost();
-                Ok(start(self.newborn(launcher, tier).await?).await)
+        for give_up in [false, true] {
+            let Some(Born { newborn, parent }) = self.newborn(launcher, tier).await? else { break };
+            let started = start(Some(newborn)).await;
+            let lost = match &started {
+                Err(NotStarted::Setup(error)) => {
+                    error.failure().filter(|failure| failure.step == Step::Newborn)
+                }
+                _ => None,
+            };
+            match (lost, &self.warm) {
+                (Some(failure), Some(warm)) => warm.was_lost(parent, failure, give_up),
+                _ => return Ok(started),
             }
-            _ => Ok(started),
         }
+        Ok(start(None).await)
     }
 
     /// A child of the warm parent, where there can be one.
@@ -134,7 +139,7 @@ impl Starter {
         &self,
         launcher: &Path,
         tier: gathering_sandbox::Tier,
-    ) -> Result<Option<Newborn>, LoadError> {
+    ) -> Result<Option<Born>, LoadError> {
         let Some(warm) = self.warm.clone().filter(|_| tier == gathering_sandbox::Tier::Isolated) else {
             return Ok(None);
         };

@@ -1,15 +1,28 @@
 //! The warm parent that workers are forked from: started when the first worker is, and again when it was lost.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use gathering_sandbox::{Newborn, SetupError, ToolUser, WarmParent};
+use gathering_sandbox::{Failure, Newborn, SetupError, ToolUser, WarmParent};
 
 use crate::interpreter::Interpreter;
 
 /// The warm parent of a runtime.
 #[derive(Debug, Default)]
-pub(crate) struct Warm(Mutex<State>);
+pub(crate) struct Warm(Mutex<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    state: State,
+    /// How many parents there have been.
+    number: u64,
+}
+
+/// A newborn, and the number of its parent.
+pub(crate) struct Born {
+    pub(crate) newborn: Newborn,
+    pub(crate) parent: u64,
+}
 
 #[derive(Debug, Default)]
 enum State {
@@ -32,45 +45,55 @@ pub(crate) struct Seed {
 
 impl Warm {
     /// A newborn; `None` where there can be no warm parent. Blocks, the first time for as long as Python takes to start.
-    pub(crate) fn newborn(&self, seed: &Seed) -> Option<Newborn> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let State::Running(parent) = &*state {
+    pub(crate) fn newborn(&self, seed: &Seed) -> Option<Born> {
+        let mut inner = self.inner();
+        if let State::Running(parent) = &inner.state {
             match parent.newborn() {
-                Ok(newborn) => return Some(newborn),
+                Ok(newborn) => return Some(Born { newborn, parent: inner.number }),
                 Err(error) => {
                     tracing::warn!("the warm parent of workers was lost ({error}); another is started");
-                    *state = State::Cold;
+                    inner.state = State::Cold;
                 }
             }
         }
-        if matches!(*state, State::Impossible) {
+        if matches!(inner.state, State::Impossible) {
             return None;
         }
-        match seed.start().and_then(|parent| {
+        let started = seed.start().and_then(|parent| {
             let newborn = parent.newborn().map_err(|error| SetupError::Lost(error.to_string()))?;
             Ok((parent, newborn))
-        }) {
+        });
+        match started {
             Ok((parent, newborn)) => {
-                *state = State::Running(parent);
-                Some(newborn)
+                inner.state = State::Running(parent);
+                inner.number += 1;
+                Some(Born { newborn, parent: inner.number })
             }
             Err(error) => {
                 tracing::warn!(
                     "workers start cold, which takes longer, because there is no warm parent: {error}"
                 );
-                *state = State::Impossible;
+                inner.state = State::Impossible;
                 None
             }
         }
     }
 
-    /// Takes back a newborn that ended before it was confined: its parent has, too.
-    pub(crate) fn was_lost(&self) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let State::Running(_) = &*state {
-            tracing::warn!("the warm parent of workers was lost; another is started");
-            *state = State::Cold;
+    /// Takes note that a newborn ended before it was confined: its parent has, too, unless that was replaced already, or
+    /// newborns can join nothing here, as is to be thought of a second one.
+    pub(crate) fn was_lost(&self, parent: u64, failure: &Failure, give_up: bool) {
+        let mut inner = self.inner();
+        if give_up {
+            tracing::warn!("workers start cold, which takes longer, because newborns are lost: {failure}");
+            inner.state = State::Impossible;
+        } else if inner.number == parent {
+            tracing::warn!("a newborn of the warm parent was lost, and another parent is started: {failure}");
+            inner.state = State::Cold;
         }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Starts the warm parent if there is none yet. Blocks.

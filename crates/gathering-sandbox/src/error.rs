@@ -86,7 +86,7 @@ pub enum Step {
     Landlock,
     /// Filtering system calls.
     Seccomp,
-    /// Handing the confinement over to a newborn, which may have ended with its parent.
+    /// Handing the confinement over to a newborn, which may have ended with its parent, or may not join it here.
     Newborn,
     /// Running the program itself.
     Program,

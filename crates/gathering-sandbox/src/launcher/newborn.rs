@@ -78,7 +78,7 @@ fn join(mut stage: Stage) -> Result<Pid, Failure> {
             make_sure(pid, &stage)?;
             Ok(pid)
         }
-        Some((Answer::Failed(cause), _)) => Err(Failure::new(Step::Program, cause, "")),
+        Some((Answer::Failed(cause), _)) => Err(Failure::new(step, cause, "")),
         None => Err(Failure::new(step, "the newborn ended before it was confined", "")),
     }
 }
