@@ -6,6 +6,7 @@ use crate::metadata::{Metadata, Package};
 const FLOORS: &[&[&str]] = &[
     &["gathering-core", "gathering-sandbox"],
     &["gathering-host", "gathering-store", "gathering-plugins", "gathering-runtime-python"],
+    &["gathering-agents"],
     &["gathering"],
     &["gathering-server", "gathering-py"],
     &["gathering-cli"],

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    competencies, completions, config, doctor, events, execute, new, plugins, secrets, serve, tools,
+    agents, competencies, completions, config, doctor, events, execute, new, plugins, secrets, serve, tools,
 };
 
 const EXAMPLES: &str = "\
@@ -15,6 +15,7 @@ Examples:
   gathering plugins discover                   look for plugins in the plugin folders
   gathering plugins load hello --enable        load a plugin and offer its tools
   gathering tools list                         see what can be called
+  gathering agents create Analyst -c python    make an agent, and see what it may call
   gathering execute calculate expression='6 * 7'
 
 Where a verb works:
@@ -26,7 +27,7 @@ Exit codes:
   1  the tool or the operation failed
   2  the command line, the configuration or the arguments of a tool do not fit
   3  no server could be reached, or the data directory could not be opened
-  4  there is no such plugin, tool or competency";
+  4  there is no such plugin, tool, competency or agent";
 
 /// The tool runtime for AI agents.
 ///
@@ -87,6 +88,9 @@ pub(crate) enum Command {
     /// See the competencies that agents can hold.
     #[command(subcommand, visible_alias = "competency")]
     Competencies(competencies::Competencies),
+    /// Make agents, and say what each may call.
+    #[command(subcommand, visible_alias = "agent")]
+    Agents(agents::Agents),
     /// Call a tool.
     Execute(execute::Execute),
     /// Write something to start from.
@@ -114,6 +118,7 @@ impl Command {
             Self::Plugins(plugins) => plugins.show().json,
             Self::Tools(tools) => tools.show().json,
             Self::Competencies(competencies) => competencies.show().json,
+            Self::Agents(agents) => agents.show().json,
             Self::Execute(execute) => execute.wants_json(),
             Self::New(new::New::Plugin(plugin)) => plugin.show.json,
             Self::Events(events) => events.show.json,

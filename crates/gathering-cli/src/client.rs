@@ -56,6 +56,7 @@ impl Client {
         let of_log = gathering.clone();
         let options = gathering_server::Options {
             access: gathering_server::Access::Embedded,
+            agents: Some(gathering.agents().clone()),
             plugin_log: Some(std::sync::Arc::new(move |id, bytes| of_log.plugin_log(id, bytes))),
             ..Default::default()
         };
@@ -99,6 +100,11 @@ impl Client {
     /// What comes of putting `body` at `path`.
     pub(crate) async fn put(&self, path: &str, body: &Value) -> Result<Value, CliError> {
         self.request(Method::PUT, path, Some(body)).await
+    }
+
+    /// What comes of changing what is at `path` as `body` says.
+    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Result<Value, CliError> {
+        self.request(Method::PATCH, path, Some(body)).await
     }
 
     /// What comes of deleting what is at `path`.

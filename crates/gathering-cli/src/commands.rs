@@ -1,5 +1,6 @@
 //! The verbs, one file each.
 
+pub(crate) mod agents;
 pub(crate) mod competencies;
 pub(crate) mod completions;
 pub(crate) mod config;
@@ -34,6 +35,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), CliError> {
             Command::Serve(serve) => serve.run(&global).await,
             Command::Plugins(plugins) => plugins.run(&global).await,
             Command::Tools(tools) => tools.run(&global).await,
+            Command::Agents(agents) => agents.run(&global).await,
             Command::Competencies(competencies) => competencies.run(&global).await,
             Command::Execute(execute) => execute.run(&global).await,
             Command::New(new) => new.run(&global),

@@ -144,9 +144,10 @@ fn remedy(code: &str) -> Option<&'static str> {
             "`gathering tools list` shows the tools, and `gathering plugins list` what can be loaded"
         }
         "unknown_plugin" => "`gathering plugins list` shows the plugins",
+        "unknown_agent" => "`gathering agents list` shows the agents",
         "unknown_competency" => "`gathering competencies list` shows the competencies",
         "invalid_arguments" => "`gathering tools show TOOL` shows what it takes",
-        "unauthenticated" => "give the server's token with --token or GATHERING_TOKEN",
+        "unauthenticated" => "give the operator's or an agent's token with --token or GATHERING_TOKEN",
         "worker_exited" | "protocol_error" => "`gathering plugins logs PLUGIN` shows what it printed",
         "has_dependents" => "--cascade does it to them too",
         _ => return None,

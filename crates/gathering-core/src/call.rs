@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    Authoring, AuthoringRefused, BoxFuture, CompetencyId, CompetencyLevel, Evaluated, Evaluation,
-    EvaluationError, PluginId, ToolDefinition, ToolError, ToolName, ToolOutput,
+    AgentRights, Authoring, AuthoringRefused, BoxFuture, Evaluated, Evaluation, EvaluationError, PluginId,
+    ToolDefinition, ToolError, ToolName, ToolOutput, names::OPERATOR,
 };
 
 /// A tool and its arguments, checked and with defaults filled in.
@@ -22,27 +22,31 @@ pub struct ToolCall {
 }
 
 /// Who calls. Nothing below the doors learns it from anywhere else.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum Caller {
     /// Whoever runs this GatheRing: may do everything.
     Operator,
-    /// An agent, with what it holds.
-    Agent {
-        /// The agent's id.
-        id: Arc<str>,
-        /// The competencies it holds.
-        competencies: Arc<[HeldCompetency]>,
-    },
+    /// An agent, with what it may do.
+    Agent(Arc<AgentRights>),
 }
 
-/// A competency that an agent holds, and how well.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HeldCompetency {
-    /// The competency.
-    pub id: CompetencyId,
-    /// How well it is held.
-    #[serde(default)]
-    pub level: CompetencyLevel,
+impl Caller {
+    /// `operator`, or the agent's id, which is never that.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Operator => OPERATOR,
+            Self::Agent(rights) => rights.id.as_str(),
+        }
+    }
+
+    /// This caller, with no right that `bound` does not have.
+    pub fn bounded_by(&self, bound: &Arc<AgentRights>) -> Self {
+        match self {
+            Self::Operator => Self::Agent(bound.clone()),
+            Self::Agent(rights) if rights.are_within(&bound.id) => self.clone(),
+            Self::Agent(rights) => Self::Agent(rights.bounded_by(bound)),
+        }
+    }
 }
 
 /// Names one call. Shown as 32 hexadecimal digits.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::{PluginId, PluginStatus, Requirement, ToolName};
+use crate::{AgentId, PluginId, PluginStatus, Requirement, ToolName};
 
 /// Why a call gave no result. [`ToolError::code`] is stable, for programs; the text is for people and models.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -19,10 +19,16 @@ pub enum ToolError {
         nearest: Vec<ToolName>,
     },
     /// The caller lacks a competency that the tool requires.
-    #[error("`{tool}` requires {}, which this agent does not hold", join(.missing))]
+    #[error(
+        "`{tool}` requires {}, which the agent `{agent}` does not hold; \
+         the operator grants it with `gathering agents grant {agent} {}`",
+        quoted(.missing), words(.missing)
+    )]
     MissingCompetency {
         /// The tool.
         tool: ToolName,
+        /// The agent that lacks it: the caller, or one whose rights bound the caller's.
+        agent: AgentId,
         /// What is missing.
         missing: Vec<Requirement>,
     },
@@ -31,6 +37,19 @@ pub enum ToolError {
     Forbidden {
         /// What is not allowed and who could allow it.
         reason: String,
+    },
+    /// The agent has made as many calls as it may; others become free with time.
+    #[error(
+        "the agent `{agent}` may make {per_minute} calls a minute and has made them; try again in {} s",
+        retry_after.as_secs_f64().ceil()
+    )]
+    RateLimited {
+        /// The agent that is limited: the caller, or one whose rights bound the caller's.
+        agent: AgentId,
+        /// How many calls it may make in a minute.
+        per_minute: u32,
+        /// When the next call becomes free.
+        retry_after: Duration,
     },
     /// The tool's plugin is disabled.
     #[error("`{tool}` belongs to the plugin `{plugin}`, which is disabled: enable it first")]
@@ -156,6 +175,7 @@ impl ToolError {
             Self::UnknownTool { .. } => "unknown_tool",
             Self::MissingCompetency { .. } => "missing_competency",
             Self::Forbidden { .. } => "forbidden",
+            Self::RateLimited { .. } => "rate_limited",
             Self::PluginDisabled { .. } => "plugin_disabled",
             Self::WrongState { .. } => "wrong_state",
             Self::InvalidArguments { .. } => "invalid_arguments",
@@ -194,6 +214,7 @@ impl ToolError {
             }
             Self::UnknownTool { .. }
             | Self::MissingCompetency { .. }
+            | Self::RateLimited { .. }
             | Self::PluginDisabled { .. }
             | Self::TooLarge { .. }
             | Self::Busy { .. }
@@ -313,6 +334,14 @@ pub struct HookError {
 
 fn join<T: std::fmt::Display>(items: &[T]) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+fn quoted(missing: &[Requirement]) -> String {
+    missing.iter().map(|requirement| format!("`{requirement}`")).collect::<Vec<_>>().join(" and ")
+}
+
+fn words(missing: &[Requirement]) -> String {
+    missing.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
 fn nearest_names(names: &[ToolName]) -> String {

@@ -3,6 +3,7 @@
 //! A [`Runtime`] is one way of running plugins; a [`Plugin`] is a loaded plugin, whatever runs it. Everything
 //! else here is the data that passes between them and the host: definitions, calls, outputs and errors.
 
+mod agent;
 mod authoring;
 mod call;
 mod category;
@@ -24,15 +25,16 @@ mod tool;
 use std::future::Future;
 use std::pin::Pin;
 
+pub use agent::{AgentLimits, AgentRecord, AgentRights, AgentUsage, HeldCompetency, ToolRules};
 pub use authoring::{Authoring, AuthoringRefused, DynamicPlugin, DynamicTool, MAX_ALL_CODE, MAX_CODE};
-pub use call::{CallContext, CallId, Caller, HeldCompetency, HostServices, Tier, ToolCall, TraceId};
+pub use call::{CallContext, CallId, Caller, HostServices, Tier, ToolCall, TraceId};
 pub use category::{CompetencyCategory, ToolCategory};
 pub use competency::{CompetencyDefinition, CompetencyLevel, Requirement};
 pub use error::{ArgumentError, HookError, LoadError, LoadErrorKind, ReachedLimit, ToolError};
 pub use evaluation::{Evaluated, Evaluation, EvaluationError, Evaluator};
 pub use file_handler::{FileHandlerDefinition, FileOperation};
 pub use names::{
-    CompetencyId, FileHandlerName, NameError, PluginId, RESERVED_PLUGIN_IDS, ToolName, edit_distance,
+    AgentId, CompetencyId, FileHandlerName, NameError, PluginId, RESERVED_PLUGIN_IDS, ToolName, edit_distance,
 };
 pub use output::{Content, ToolOutput};
 pub use permissions::{

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 pub const RESERVED_PLUGIN_IDS: [&str; 7] =
     ["available", "stats", "health", "load", "discover", "dynamic", "all"];
 
+/// What the operator is called where agents are called by their ids.
+pub(crate) const OPERATOR: &str = "operator";
+
 const MAX_LENGTH: usize = 64;
 
 /// A name that breaks the rule, with what was wrong about it.
@@ -30,9 +33,13 @@ pub enum NameError {
         /// What was given, shortened and with invisible characters escaped.
         given: String,
     },
-    /// The id is a word of the REST interface.
-    #[error("`{given}` is reserved: a plugin may not be called {}", RESERVED_PLUGIN_IDS.join(", "))]
+    /// The word has a meaning already.
+    #[error("`{given}` is reserved: a {what} may not be {}", words.join(", "))]
     Reserved {
+        /// What was to be named.
+        what: &'static str,
+        /// The words that have a meaning.
+        words: &'static [&'static str],
         /// What was given.
         given: String,
     },
@@ -69,9 +76,9 @@ macro_rules! checked_name {
                 let text = text.as_ref();
                 check($what, $empty, text)?;
                 $(
-                    let reserved: &[&str] = $reserved;
-                    if reserved.iter().any(|word| word.eq_ignore_ascii_case(text)) {
-                        return Err(NameError::Reserved { given: text.to_owned() });
+                    let words: &[&str] = $reserved;
+                    if words.iter().any(|word| word.eq_ignore_ascii_case(text)) {
+                        return Err(NameError::Reserved { what: $what, words, given: text.to_owned() });
                     }
                 )?
                 Ok(Self(text.into()))
@@ -143,6 +150,11 @@ checked_name!(
 checked_name!(
     /// The id of a plugin; the words of [`RESERVED_PLUGIN_IDS`] are not ids.
     PluginId, "plugin id", "Plugin ID", &RESERVED_PLUGIN_IDS
+);
+
+checked_name!(
+    /// The id of an agent, which is never `operator`.
+    AgentId, "agent id", "Agent ID", &[OPERATOR]
 );
 
 /// The word of `known` that looks most like `wanted`, if one does.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Permissions, PluginId, PluginManifest, PluginSource, PluginStatus};
+use crate::{AgentRecord, Permissions, PluginId, PluginManifest, PluginSource, PluginStatus};
 
 /// A plugin as it is kept over a restart.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,6 +40,8 @@ pub enum Change {
     AddDirectory(PathBuf),
     /// Forgets the folder.
     RemoveDirectory(PathBuf),
+    /// Adds the agent, or puts this in its place; a new one comes last.
+    SaveAgent(Box<AgentRecord>),
 }
 
 /// What is kept could not be read or written.
@@ -53,13 +55,16 @@ pub enum StateError {
     Failed(String),
 }
 
-/// Keeps the state of the plugins over a restart. Its methods may block.
+/// Keeps the state of plugins and agents over a restart. Its methods may block.
 pub trait StateStore: Send + Sync {
     /// The plugins in the order in which they were first saved.
     fn plugins(&self) -> Result<Vec<PluginRecord>, StateError>;
 
     /// The folders in which plugins are looked for, in the order in which they were added.
     fn directories(&self) -> Result<Vec<PathBuf>, StateError>;
+
+    /// The agents in the order in which they were first saved, the deleted ones among them.
+    fn agents(&self) -> Result<Vec<AgentRecord>, StateError>;
 
     /// Makes all of the changes or, with an error, none. They are durable when this returns.
     fn apply(&self, changes: &[Change]) -> Result<(), StateError>;

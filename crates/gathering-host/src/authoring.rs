@@ -5,7 +5,8 @@ use std::sync::{Arc, Weak};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use gathering_core::{
-    ArgumentError, Authoring, AuthoringRefused, BoxFuture, CallContext, Caller, DynamicPlugin, PluginId,
+    AgentRights, ArgumentError, Authoring, AuthoringRefused, BoxFuture, CallContext, Caller, DynamicPlugin,
+    PluginId,
 };
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
@@ -60,6 +61,10 @@ pub trait PluginAuthor: Send + Sync {
         path: Option<PathBuf>,
         overwrite: bool,
     ) -> BoxFuture<'_, Result<PathBuf, AuthoringError>>;
+
+    /// The rights that the agent has at this moment which made the plugin; none at all if it is gone. `None`: no agent made
+    /// it. They bound what the plugin's code may call, and say whose its tools are.
+    fn maker(&self, plugin: &PluginId) -> Option<Arc<AgentRights>>;
 
     /// The versions that are kept, oldest first.
     fn versions(&self, plugin: String) -> BoxFuture<'_, Result<Vec<PluginVersion>, AuthoringError>>;
@@ -244,13 +249,27 @@ impl Inner {
         self.author.get().and_then(Weak::upgrade).ok_or(AuthoringError::Unavailable)
     }
 
+    /// Who made the plugin, if an agent did.
+    pub(crate) fn maker(&self, plugin: &PluginId) -> Option<Arc<AgentRights>> {
+        self.author.get().and_then(Weak::upgrade)?.maker(plugin)
+    }
+
+    /// As whom the plugin that serves `cx` calls others: as the caller, and if an agent made its code, with no right that
+    /// this agent lacks. Else whoever calls what an agent wrote would lend it his rights.
+    pub(crate) fn caller_within(&self, cx: &CallContext) -> Caller {
+        match self.maker(cx.plugin()) {
+            Some(maker) => cx.caller().bounded_by(&maker),
+            None => cx.caller().clone(),
+        }
+    }
+
     /// Does what a plugin asks for, as the caller of its call and inside its time.
     pub(crate) async fn author_for(
         &self,
         cx: &CallContext,
         wanted: Authoring,
     ) -> Result<Value, AuthoringRefused> {
-        let (caller, deadline) = (cx.caller().clone(), cx.deadline());
+        let (caller, deadline) = (self.caller_within(cx), cx.deadline());
         let done = async {
             let author = self.plugin_author()?;
             let info = match wanted {

@@ -53,7 +53,8 @@ impl Host {
         options: CallOptions,
     ) -> CallReport {
         let limits = &self.inner.limits;
-        let limit = options.timeout.unwrap_or(limits.call_timeout).min(limits.max_timeout);
+        let longest = gate::longest_call(&caller).unwrap_or(limits.max_timeout).min(limits.max_timeout);
+        let limit = options.timeout.unwrap_or(limits.call_timeout).min(longest);
         let deadline = Instant::now() + limit;
         let origin = Origin { caller, deadline, limit, parent: None };
         Inner::execute(&self.inner, origin, tool, arguments).await
@@ -107,6 +108,7 @@ impl Inner {
         mut arguments: Map<String, Value>,
         called: &mut Option<(Arc<Tool>, Caller)>,
     ) -> Result<ToolOutput, ToolError> {
+        gate::count_call(&origin.caller)?;
         loop {
             let found = this.admit(&origin, tool, &mut arguments)?;
             called.get_or_insert_with(|| (found.clone(), origin.caller.clone())).0.clone_from(&found);
@@ -146,7 +148,7 @@ impl Inner {
         }
         let snapshot = self.snapshot.load();
         let found = self.registered_tool(&snapshot, &origin.caller, tool)?;
-        gate::may_call(&snapshot, &origin.caller, found)?;
+        gate::may_call(self, &snapshot, &origin.caller, found)?;
         if let Some(parent) = &origin.parent
             && parent.chain().nth(self.limits.max_depth - 1).is_some()
         {
@@ -268,10 +270,7 @@ impl Inner {
         let code = error.map(ToolError::code);
         tracing::debug!(%call_id, tool = %tool.name, ?duration, code, "called");
         if self.events.is_watched() {
-            let caller = match caller {
-                Caller::Operator => "operator".into(),
-                Caller::Agent { id, .. } => id.clone(),
-            };
+            let caller = caller.name().into();
             let (tool, plugin_id) = (tool.name.clone(), tool.plugin().clone());
             self.publish_event(EventKind::ToolCalled {
                 call_id,
@@ -307,7 +306,7 @@ impl Inner {
         let found = self.registered_tool(snapshot, caller, tool)?;
         match caller {
             Caller::Operator => {}
-            agent => gate::may_call(snapshot, agent, found)?,
+            agent => gate::may_call(self, snapshot, agent, found)?,
         }
         Ok(found.clone())
     }
@@ -317,9 +316,11 @@ impl Inner {
         let all = snapshot.tools.list();
         match caller {
             Caller::Operator => all,
-            agent => {
-                all.iter().filter(|tool| gate::may_call(snapshot, agent, tool).is_ok()).cloned().collect()
-            }
+            agent => all
+                .iter()
+                .filter(|tool| gate::may_call(self, snapshot, agent, tool).is_ok())
+                .cloned()
+                .collect(),
         }
     }
 }
@@ -334,7 +335,7 @@ impl HostServices for Inner {
         Box::pin(async move {
             let Some(this) = self.this.upgrade() else { return Err(ToolError::ShuttingDown) };
             let origin = Origin {
-                caller: cx.caller().clone(),
+                caller: self.caller_within(cx),
                 deadline: cx.deadline(),
                 limit: cx.deadline().saturating_duration_since(Instant::now()),
                 parent: Some(cx.clone()),
@@ -346,12 +347,17 @@ impl HostServices for Inner {
     fn find_tool(&self, cx: &CallContext, tool: &str) -> Option<Arc<ToolDefinition>> {
         let snapshot = self.snapshot.load();
         let found = snapshot.tools.get(tool)?;
-        gate::may_call(&snapshot, cx.caller(), found).ok().map(|()| found.definition().clone())
+        gate::may_call(self, &snapshot, &self.caller_within(cx), found)
+            .ok()
+            .map(|()| found.definition().clone())
     }
 
     fn list_tools(&self, cx: &CallContext) -> Vec<Arc<ToolDefinition>> {
         let snapshot = self.snapshot.load();
-        self.visible_tools(&snapshot, cx.caller()).iter().map(|tool| tool.definition().clone()).collect()
+        self.visible_tools(&snapshot, &self.caller_within(cx))
+            .iter()
+            .map(|tool| tool.definition().clone())
+            .collect()
     }
 
     fn author<'a>(

@@ -1,13 +1,21 @@
 //! The gate: the one function that says whether a caller may call a tool. Listing, search and calls all pass it.
 
-use gathering_core::{Caller, HeldCompetency, PluginStatus, Requirement, ToolError};
+use std::time::{Duration, Instant};
 
+use gathering_core::{AgentRights, Caller, HeldCompetency, Origin, PluginStatus, Requirement, ToolError};
+
+use crate::host::Inner;
 use crate::snapshot::Snapshot;
 use crate::tool::Tool;
 
-/// Whether `caller` may call `tool`. The operator may call what is loaded; an agent what is enabled and whose required
-/// competencies it holds.
-pub(crate) fn may_call(snapshot: &Snapshot, caller: &Caller, tool: &Tool) -> Result<(), ToolError> {
+/// Whether `caller` may call `tool`. The operator may call what is loaded; an agent what is enabled, whose required
+/// competencies it holds, which its rules let it call, and which no other agent made.
+pub(crate) fn may_call(
+    host: &Inner,
+    snapshot: &Snapshot,
+    caller: &Caller,
+    tool: &Tool,
+) -> Result<(), ToolError> {
     let status = tool.status();
     match (status, caller) {
         (PluginStatus::Enabled, _) | (PluginStatus::Loaded, Caller::Operator) => {}
@@ -19,27 +27,85 @@ pub(crate) fn may_call(snapshot: &Snapshot, caller: &Caller, tool: &Tool) -> Res
             return Err(ToolError::WrongState { plugin: tool.plugin().clone(), status, reason });
         }
     }
-    let Caller::Agent { competencies, .. } = caller else { return Ok(()) };
+    let Caller::Agent(rights) = caller else { return Ok(()) };
+    rights.lineage().try_for_each(|rights| within(snapshot, rights, tool))?;
+    // Only what was made of code has a maker.
+    if tool.instance.grants().origin == Origin::Agent
+        && let Some(maker) = host.maker(tool.plugin())
+        && !rights.are_within(&maker.id)
+    {
+        let reason = format!(
+            "`{}` is of the agent `{}`, which made it: others may call it when the operator has saved its plugin `{}`, \
+             removed it and loaded the saved file",
+            tool.name,
+            maker.id,
+            tool.plugin()
+        );
+        return Err(ToolError::Forbidden { reason });
+    }
+    Ok(())
+}
+
+/// Whether these rights, by themselves, let `tool` be called.
+fn within(snapshot: &Snapshot, rights: &AgentRights, tool: &Tool) -> Result<(), ToolError> {
+    let agent = &rights.id;
+    if rights.is_withdrawn() {
+        let reason = format!(
+            "the agent `{agent}` is gone, or something was taken from it after this call began: call again"
+        );
+        return Err(ToolError::Forbidden { reason });
+    }
     let missing: Vec<_> = tool
         .required_competencies
         .iter()
-        .filter(|requirement| !holds(snapshot, competencies, requirement))
+        .filter(|requirement| !snapshot.holds(&rights.competencies, requirement))
         .cloned()
         .collect();
-    if missing.is_empty() {
-        Ok(())
-    } else {
-        Err(ToolError::MissingCompetency { tool: tool.name.clone(), missing })
+    if !missing.is_empty() {
+        return Err(ToolError::MissingCompetency { tool: tool.name.clone(), agent: agent.clone(), missing });
     }
+    if !rights.tools.permit(&tool.name) {
+        let reason = format!(
+            "the agent `{agent}` may not call `{}`, whatever it holds: `gathering agents show {agent}` shows which \
+             tools it may call, and `gathering agents update` changes it",
+            tool.name
+        );
+        return Err(ToolError::Forbidden { reason });
+    }
+    Ok(())
 }
 
-/// Whether one of `held` is the required competency, or builds on it, at the required level.
-fn holds(snapshot: &Snapshot, held: &[HeldCompetency], requirement: &Requirement) -> bool {
-    let enough = |held: &HeldCompetency| {
-        requirement.level.as_ref().is_none_or(|required| held.level.satisfies(required))
-    };
-    held.iter().any(|held| held.id == requirement.id && enough(held))
-        || held
-            .iter()
-            .any(|held| enough(held) && snapshot.builds_on(held.id.as_str(), requirement.id.as_str()))
+/// Counts a call against the limits of `caller` and of those whose rights bound its own.
+pub(crate) fn count_call(caller: &Caller) -> Result<(), ToolError> {
+    let Caller::Agent(rights) = caller else { return Ok(()) };
+    let now = Instant::now();
+    for rights in rights.lineage() {
+        let Some(per_minute) = rights.limits.calls_per_minute else { continue };
+        rights.usage.count(per_minute, now).map_err(|retry_after| ToolError::RateLimited {
+            agent: rights.id.clone(),
+            per_minute,
+            retry_after,
+        })?;
+    }
+    Ok(())
+}
+
+/// The longest that a call of `caller` may take, if its limits say so.
+pub(crate) fn longest_call(caller: &Caller) -> Option<Duration> {
+    let Caller::Agent(rights) = caller else { return None };
+    let limits = rights.lineage().filter_map(|rights| rights.limits.call_seconds);
+    limits.min_by(f64::total_cmp).and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+}
+
+impl Snapshot {
+    /// Whether one of `held` is the required competency, or builds on it, at the required level.
+    pub fn holds(&self, held: &[HeldCompetency], requirement: &Requirement) -> bool {
+        let enough = |held: &HeldCompetency| {
+            requirement.level.as_ref().is_none_or(|required| held.level.satisfies(required))
+        };
+        held.iter().any(|held| held.id == requirement.id && enough(held))
+            || held
+                .iter()
+                .any(|held| enough(held) && self.builds_on(held.id.as_str(), requirement.id.as_str()))
+    }
 }

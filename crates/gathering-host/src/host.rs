@@ -19,6 +19,7 @@ use crate::entry::PluginStats;
 use crate::error::PluginError;
 use crate::event::{Event, EventKind, Events};
 use crate::execute::Ids;
+use crate::gate;
 use crate::snapshot::Snapshot;
 use crate::tool::Tool;
 
@@ -215,6 +216,13 @@ impl Host {
     /// The tool of this name, if [`Host::tools_for`] lists it; else the error that a call would get.
     pub fn tool_for(&self, caller: &Caller, name: &str) -> Result<Arc<Tool>, ToolError> {
         self.inner.visible_tool(&self.inner.snapshot.load(), caller, name)
+    }
+
+    /// Whether `caller` may call the tool now, without calling it: for a door that does the same in another form. It counts
+    /// as a call.
+    pub fn authorize(&self, caller: &Caller, tool: &str) -> Result<(), ToolError> {
+        gate::count_call(caller)?;
+        self.tool_for(caller, tool).map(|_| ())
     }
 
     /// The limits it was built with.

@@ -30,5 +30,5 @@ pub use manager::{
     Restored, Trial,
 };
 pub use snapshot::Snapshot;
-pub use table::{Definition, Index, Table, Taken};
+pub use table::{Definition, Index, Table, Taken, nearest};
 pub use tool::Tool;

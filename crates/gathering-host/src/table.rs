@@ -5,9 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use equivalent::Equivalent;
 pub(crate) use gathering_core::edit_distance;
-use gathering_core::{
-    CompetencyDefinition, CompetencyId, FileHandlerDefinition, FileHandlerName, PluginId, ToolName,
-};
+use gathering_core::{CompetencyDefinition, CompetencyId, FileHandlerDefinition, FileHandlerName, PluginId};
 use imbl::shared_ptr::DefaultSharedPtr;
 
 type Map<K, V> = imbl::GenericHashMap<K, V, ahash::RandomState, DefaultSharedPtr>;
@@ -346,11 +344,14 @@ pub(crate) fn unique<T>(items: &[T], text: impl Fn(&T) -> &str) -> Vec<&str> {
     texts
 }
 
-/// The name of whatever is registered, for messages that say who holds a name.
-pub(crate) fn nearest<'a>(names: impl Iterator<Item = &'a ToolName>, wanted: &str) -> Vec<ToolName> {
+/// Those of `names` that look like `wanted`, the most alike first; at most three.
+pub fn nearest<'a, N>(names: impl Iterator<Item = &'a N>, wanted: &str) -> Vec<N>
+where
+    N: AsRef<str> + Ord + Clone + 'a,
+{
     let mut scored: Vec<_> = names
         .filter_map(|name| {
-            let distance = edit_distance(&fold(name.as_str()), &fold(wanted), 3)?;
+            let distance = edit_distance(&fold(name.as_ref()), &fold(wanted), 3)?;
             Some((distance, name))
         })
         .collect();

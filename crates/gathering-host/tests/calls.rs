@@ -197,7 +197,11 @@ async fn an_agent_calls_what_is_enabled_and_what_its_competencies_allow() {
         assert_eq!((listed, called.is_ok()), (allowed, allowed), "{held:?}");
     }
     let refused = host.call_as(TestHost::agent(&[]), "echo", json!({})).await.unwrap_err();
-    assert_eq!(refused.to_string(), "`echo` requires git:advanced, which this agent does not hold");
+    assert_eq!(
+        refused.to_string(),
+        "`echo` requires `git:advanced`, which the agent `agent` does not hold; \
+         the operator grants it with `gathering agents grant agent git:advanced`"
+    );
     assert_eq!(host.call_as(TestHost::agent(&[]), "count", json!({})).await, Ok(json!(3)));
 }
 
@@ -284,7 +288,8 @@ async fn a_tool_is_shown_to_whoever_may_call_it() {
     assert_eq!(shown(TestHost::agent(&["git"]), "echo"), Ok("echo".into()));
     assert_eq!(
         shown(TestHost::agent(&[]), "echo").unwrap_err().to_string(),
-        "`echo` requires git, which this agent does not hold"
+        "`echo` requires `git`, which the agent `agent` does not hold; \
+         the operator grants it with `gathering agents grant agent git`"
     );
     assert_eq!(
         shown(TestHost::agent(&[]), "ecko").unwrap_err().to_string(),

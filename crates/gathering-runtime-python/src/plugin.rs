@@ -259,7 +259,7 @@ impl Drop for PythonPlugin {
 fn context(cx: &CallContext) -> Value {
     let caller = match cx.caller() {
         Caller::Operator => Value::Null,
-        Caller::Agent { id, competencies } => json!({"id": id, "competencies": competencies}),
+        Caller::Agent(rights) => json!({"id": rights.id, "competencies": rights.competencies}),
     };
     json!({
         "call_id": cx.call_id(),

@@ -5,7 +5,7 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gathering_core::{Caller, CompetencyLevel, HealthStatus, HeldCompetency, PluginSource};
+use gathering_core::{Caller, HealthStatus, PluginSource};
 use gathering_host::{Dependencies, Host};
 use gathering_testkit::MemoryStore;
 use serde_json::json;
@@ -106,13 +106,7 @@ def tool_who(self, context):
 def tool_through(self, context):
     return context.call_tool('who')";
     host.enable_plugin("curious", body).await;
-    let agent = Caller::Agent {
-        id: "bot".into(),
-        competencies: Arc::new([HeldCompetency {
-            id: "git".parse().expect("an id"),
-            level: CompetencyLevel::Advanced,
-        }]),
-    };
+    let agent = gathering_testkit::agent("bot", &["git:advanced"]);
 
     let operator = host.call("who", json!({})).await;
     let direct = host.call_as(agent.clone(), "who", json!({}), Duration::from_secs(20)).await;

@@ -5,21 +5,23 @@ use std::net::SocketAddr;
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
+use gathering_agents::Agents;
 use gathering_core::Caller;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::error::Problem;
 
-/// Who is the operator of the host that is served.
+/// Who is the operator of the host that is served. Who gives the token of an agent is that agent in any case.
 #[derive(Debug, Clone)]
 pub enum Access {
-    /// Whoever reaches the server over loopback without a token. A token that is given has to be the operator's.
+    /// Whoever reaches the server over loopback without a token, until the first agent is made: from then on every request
+    /// needs a token, so that no agent becomes the operator by leaving its own out.
     Open {
         /// The operator's token, if there is one.
         operator_token: Option<Token>,
     },
-    /// Whoever gives the operator's token; every request needs it.
+    /// Whoever gives the operator's token; every request needs a token.
     Token {
         /// The operator's token.
         operator_token: Token,
@@ -36,15 +38,21 @@ impl Default for Access {
 
 impl Access {
     /// Who makes a request with these headers.
-    pub(crate) fn caller(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
+    pub(crate) fn caller(&self, headers: &HeaderMap, agents: &Agents) -> Result<Caller, Problem> {
         let (expected, required) = match self {
             Self::Embedded => return Ok(Caller::Operator),
-            Self::Open { operator_token } => (operator_token.as_ref(), false),
+            Self::Open { operator_token } => (operator_token.as_ref(), agents.were_made()),
             Self::Token { operator_token } => (Some(operator_token), true),
         };
         match (bearer(headers)?, expected) {
             (Some(given), Some(expected)) if expected.matches(given) => Ok(Caller::Operator),
-            (Some(_), _) => Err(Problem::unauthenticated("this token is not valid here")),
+            (Some(given), _) => {
+                agents.by_token(given).ok_or_else(|| Problem::unauthenticated("this token is not valid here"))
+            }
+            (None, _) if required && agents.were_made() => Err(Problem::unauthenticated(
+                "this server has agents, so every request needs a token: send `Authorization: Bearer` with the agent's token, \
+                 or with the text of `operator.token` in its data directory",
+            )),
             (None, _) if required => Err(Problem::unauthenticated(
                 "this server needs a token: send `Authorization: Bearer` with the text of `operator.token` in its data directory",
             )),

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
+use gathering_agents::Agents;
 use gathering_core::PluginId;
 use gathering_host::Host;
 use serde_json::{Map, Value};
@@ -23,6 +24,8 @@ pub type HealthDetails = Arc<dyn Fn() -> Map<String, Value> + Send + Sync>;
 pub struct Options {
     /// Who is the operator. Default: whoever reaches the server over loopback.
     pub access: Access,
+    /// Who may call beside the operator. Default: agents that are made while it is served, and forgotten then.
+    pub agents: Option<Agents>,
     /// What the `Host` header may say besides the names of loopback, each with or without a port.
     pub allowed_hosts: Vec<String>,
     /// Reads the logs of plugins, for `GET /plugins/{id}/log`.
@@ -38,6 +41,7 @@ pub struct App(Arc<Inner>);
 
 struct Inner {
     host: Host,
+    agents: Agents,
     options: Options,
     started: Instant,
     wrong_tokens: WrongTokens,
@@ -48,13 +52,18 @@ impl App {
     /// Serves `host` as `options` say.
     pub fn new(host: Host, options: Options) -> Self {
         let stopping = watch::Sender::new(false);
+        let agents = options.agents.clone().unwrap_or_else(|| Agents::new(host.clone()));
         let started = Instant::now();
         let wrong_tokens = WrongTokens::new(started);
-        Self(Arc::new(Inner { host, options, started, wrong_tokens, stopping }))
+        Self(Arc::new(Inner { host, agents, options, started, wrong_tokens, stopping }))
     }
 
     pub(crate) fn host(&self) -> &Host {
         &self.0.host
+    }
+
+    pub(crate) fn agents(&self) -> &Agents {
+        &self.0.agents
     }
 
     pub(crate) fn options(&self) -> &Options {

@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use gathering_agents::AgentError;
 use gathering_core::{ArgumentError, CallId, LoadErrorKind, PluginId, StateError, ToolError};
 use gathering_host::{AuthoringError, InvalidCode, PluginError};
 use serde::Serialize;
@@ -110,6 +111,11 @@ impl Problem {
             .header(RETRY_AFTER, HeaderValue::from_static("1"))
     }
 
+    /// The caller may not do this.
+    pub(crate) fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
+    }
+
     /// The request may come from a foreign web page.
     pub(crate) fn host_refused(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "host_refused", detail)
@@ -165,7 +171,7 @@ impl From<ToolError> for Problem {
             ToolError::PluginDisabled { .. } | ToolError::WrongState { .. } => StatusCode::CONFLICT,
             ToolError::InvalidArguments { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             ToolError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            ToolError::Busy { .. } => StatusCode::TOO_MANY_REQUESTS,
+            ToolError::Busy { .. } | ToolError::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
             ToolError::WorkerExited { .. }
             | ToolError::ProtocolError { .. }
             | ToolError::OutputLimit { .. }
@@ -182,6 +188,32 @@ impl From<ToolError> for Problem {
                 problem.errors(errors)
             }
             ToolError::Busy { .. } => problem.header(RETRY_AFTER, HeaderValue::from_static("1")),
+            ToolError::RateLimited { retry_after, .. } => {
+                problem.header(RETRY_AFTER, HeaderValue::from(retry_after.as_secs() + 1))
+            }
+            _ => problem,
+        }
+    }
+}
+
+impl From<AgentError> for Problem {
+    fn from(error: AgentError) -> Self {
+        let status = match &error {
+            AgentError::Unknown { .. }
+            | AgentError::UnknownCompetency { .. }
+            | AgentError::UnknownTool { .. } => StatusCode::NOT_FOUND,
+            AgentError::Invalid { .. } => StatusCode::BAD_REQUEST,
+            AgentError::ExceedsParent { .. }
+            | AgentError::NotHeld { .. }
+            | AgentError::HasDependents { .. } => StatusCode::CONFLICT,
+            AgentError::State(StateError::StorageFull(_)) => StatusCode::INSUFFICIENT_STORAGE,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        let problem = Self::new(status, error.code(), error.to_string());
+        match error {
+            AgentError::Invalid { pointer, message } => {
+                problem.errors(vec![ArgumentError { pointer: pointer.to_owned(), message }])
+            }
             _ => problem,
         }
     }

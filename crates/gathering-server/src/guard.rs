@@ -7,7 +7,7 @@ use std::panic::AssertUnwindSafe;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request};
 use axum::http::header::{AUTHORIZATION, HOST, ORIGIN, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
@@ -89,12 +89,52 @@ fn admit(app: &App, request: &Request) -> Result<Caller, Problem> {
         check_host(host, &options.allowed_hosts)?;
         check_origin(request.method(), request.headers(), host)?;
     }
-    options.access.caller(request.headers()).map_err(|problem| {
+    let caller = options.access.caller(request.headers(), app.agents()).map_err(|problem| {
         // The right token is never kept waiting, so nobody can lock its owner out.
         let is_guess = request.headers().contains_key(AUTHORIZATION);
         let is_one_too_many = is_guess && app.wrong_tokens().is_one_too_many(Instant::now());
         if is_one_too_many { Problem::too_many_guesses() } else { problem }
-    })
+    })?;
+    if let (Caller::Agent(_), Some(path)) = (&caller, request.extensions().get::<MatchedPath>()) {
+        check_agent(request.method(), path.as_str())?;
+    }
+    Ok(caller)
+}
+
+/// What agents may ask for; the handler or the host says how much of it. Everything else is the operator's alone.
+const FOR_AGENTS: &[(Method, &[&str])] = &[
+    (
+        Method::GET,
+        &[
+            "/tools",
+            "/tools/{name}",
+            "/competencies",
+            "/competencies/{id}",
+            "/competencies/{id}/learning-path",
+            "/agents/{id}",
+            "/agents/{id}/tools",
+            "/agents/{id}/learning-path",
+            "/health",
+            "/openapi.json",
+        ],
+    ),
+    (Method::POST, &["/tools/{name}/execute", "/plugins/dynamic", "/plugins/{id}/rollback"]),
+    (Method::PUT, &["/plugins/{id}/dynamic"]),
+    (Method::DELETE, &["/plugins/{id}"]),
+];
+
+/// Refuses an agent what is not for agents.
+fn check_agent(method: &Method, path: &str) -> Result<(), Problem> {
+    let method = if method == Method::HEAD { &Method::GET } else { method };
+    let is_for_agents =
+        FOR_AGENTS.iter().any(|(for_agents, paths)| for_agents == method && paths.contains(&path));
+    if is_for_agents {
+        return Ok(());
+    }
+    Err(Problem::forbidden(format!(
+        "{method} `{path}` is the operator's alone: an agent may list, show and call the tools that its competencies open \
+         to it, look at itself, and make plugins of code if it may call `create_plugin`"
+    )))
 }
 
 /// The one host that the request names.

@@ -18,11 +18,12 @@ use crate::error::ProblemDocument;
         description = "The tool runtime for AI agents: one place where every tool an agent may use lives.",
     ),
     components(schemas(ProblemDocument)),
-    modifiers(&OperatorToken),
-    security((), ("operator_token" = [])),
+    modifiers(&Tokens),
+    security((), ("operator_token" = []), ("agent_token" = [])),
     tags(
         (name = "plugins", description = "Packages that contribute tools, competencies and file handlers"),
         (name = "tools", description = "Functions that agents can call"),
+        (name = "agents", description = "Who calls beside the operator, and what each may call"),
         (name = "competencies", description = "Skills that agents can hold"),
         (name = "file handlers", description = "Tools bound to file formats"),
         (name = "server", description = "The server itself"),
@@ -30,18 +31,25 @@ use crate::error::ProblemDocument;
 )]
 pub(crate) struct Document;
 
-/// How the operator's token is sent.
-struct OperatorToken;
+/// How tokens are sent.
+struct Tokens;
 
-impl Modify for OperatorToken {
+impl Modify for Tokens {
     fn modify(&self, document: &mut Built) {
-        let description = "The text of `operator.token` in the server's data directory. \
-                           Needed where the server requires it; over loopback it may be left out otherwise.";
-        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(description)).build();
-        document
-            .components
-            .get_or_insert_default()
-            .add_security_scheme("operator_token", SecurityScheme::Http(bearer));
+        let schemes = [
+            (
+                "operator_token",
+                "The text of `operator.token` in the server's data directory. Over loopback it may be left out until the \
+                 first agent is made, unless the server requires it.",
+            ),
+            ("agent_token", "What an agent is known by: `token` in the answer that made it."),
+        ];
+        let components = document.components.get_or_insert_default();
+        for (name, description) in schemes {
+            let bearer =
+                HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(description)).build();
+            components.add_security_scheme(name, SecurityScheme::Http(bearer));
+        }
     }
 }
 
@@ -70,8 +78,8 @@ macro_rules! problems {
 problems! {
     /// What any request can meet before or while it is handled.
     Refused {
-        "401": "`unauthenticated`: the operator's token is missing or wrong",
-        "403": "`host_refused`: the request comes from a page of another site, or names another host",
+        "401": "`unauthenticated`: the token is missing or wrong",
+        "403": "`forbidden`: this is not for agents; `host_refused`: the request comes from a page of another site, or names another host",
         "429": "`too_many_guesses`: more wrong tokens came than are answered one by one",
         "500": "`internal`: a bug of GatheRing",
     }
@@ -96,8 +104,9 @@ problems! {
     }
     /// Why an act on a plugin that was made of code failed.
     AuthoringFailed {
-        "403": "`forbidden`, or `host_refused`",
+        "403": "`missing_competency`, `forbidden` or `host_refused`",
         "422": "`example_failed`: expected and got are shown; `invalid_config`, `invalid_plugin` or `missing_dependency`",
+        "429": "`rate_limited`",
         "501": "`not_implemented`: this server makes no plugins of code",
     }
     /// That a plugin was not made of code, or a file is in the way.
@@ -114,7 +123,19 @@ problems! {
     }
     /// That a thing of this name is not there.
     UnknownTool {
+        "403": "`missing_competency`, `forbidden` or `host_refused`",
         "404": "`unknown_tool`",
+        "409": "`plugin_disabled` or `wrong_state`",
+    }
+    /// That a thing of this name is not there.
+    UnknownAgent {
+        "404": "`unknown_agent` or `unknown_competency`",
+    }
+    /// Why an agent cannot be made or changed as asked.
+    AgentFailed {
+        "404": "`unknown_agent`, `unknown_competency` or `unknown_tool`",
+        "409": "`exceeds_parent`, `not_granted` or `has_dependents`",
+        "507": "`storage_full`: the change could not be saved, so it was not made",
     }
     /// That a thing of this name is not there.
     UnknownPlugin {
@@ -130,7 +151,7 @@ problems! {
         "404": "`unknown_tool`",
         "409": "`plugin_disabled` or `wrong_state`",
         "422": "`invalid_arguments`: `errors` says which and why",
-        "429": "`busy`: the plugin's queue is full; try again later",
+        "429": "`busy`: the plugin's queue is full; `rate_limited`: the agent has made its calls; try again later",
         "502": "`worker_exited`, `protocol_error`, `output_limit` or `invalid_result`: the plugin is at fault",
         "503": "`sandbox_setup_failed` or `shutting_down`",
         "504": "`timed_out`: the call was stopped at its deadline",

@@ -1,5 +1,6 @@
 //! The router: every route, its place in the OpenAPI document, and what stands before and behind them all.
 
+mod agents;
 mod competencies;
 mod docs;
 mod dynamic;
@@ -38,6 +39,7 @@ pub(crate) fn documented() -> OpenApiRouter<App> {
         .merge(dynamic::routes())
         .merge(permissions::routes())
         .merge(tools::routes())
+        .merge(agents::routes())
         .merge(competencies::routes())
         .merge(file_handlers::routes())
         .merge(events::routes())

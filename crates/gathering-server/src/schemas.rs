@@ -4,6 +4,7 @@
 
 #![expect(dead_code, reason = "these are only described, never made")]
 
+mod agents;
 mod competencies;
 mod dynamic;
 mod permissions;
@@ -13,6 +14,7 @@ mod tools;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+pub(crate) use agents::{AgentChange, AgentDetails, AgentLearningPath, AgentList, CompetencyGrant, NewAgent};
 pub(crate) use competencies::{Competencies, CompetencyDetails, FileHandlers, LearningPath};
 pub(crate) use dynamic::{DynamicPlugin, PluginVersions};
 pub(crate) use permissions::{Permissions, PermissionsChange, PluginPermissions};

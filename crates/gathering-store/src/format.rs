@@ -31,6 +31,12 @@ const MIGRATIONS: &[&str] = &["
 ", "
     -- Until then permissions could be anything and meant nothing; a plugin says them again when it is described next.
     UPDATE plugins SET record = json_remove(record, '$.manifest.metadata.permissions') WHERE json_valid(record);
+", "
+    CREATE TABLE agents (
+        position INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        record TEXT NOT NULL
+    ) STRICT;
 "];
 
 /// The format that this version writes (`PRAGMA user_version`).

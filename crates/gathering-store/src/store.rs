@@ -5,9 +5,10 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 
-use gathering_core::{Change, PluginRecord, StateError, StateStore};
+use gathering_core::{AgentRecord, Change, PluginRecord, StateError, StateStore};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, Row, Transaction, TransactionBehavior, ffi};
+use serde::de::DeserializeOwned;
 
 use crate::open::{OpenError, open};
 
@@ -19,17 +20,32 @@ pub struct SqliteStore {
 /// A record that could not be read. It is kept as it was found, in the table `set_aside`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetAside {
-    /// The plugin that it was kept for.
+    /// The plugin or agent that it was kept for.
     pub id: String,
     /// What is wrong with it.
     pub reason: String,
 }
 
-/// A row of `plugins` that is no record.
+/// A row that is no record.
 struct Unreadable {
     position: i64,
     id: String,
     reason: String,
+}
+
+/// What a row can be read as.
+trait Kept: DeserializeOwned {
+    fn id(&self) -> &str;
+}
+impl Kept for PluginRecord {
+    fn id(&self) -> &str {
+        self.id.as_str()
+    }
+}
+impl Kept for AgentRecord {
+    fn id(&self) -> &str {
+        self.id.as_str()
+    }
 }
 
 impl SqliteStore {
@@ -61,9 +77,11 @@ impl StateStore for SqliteStore {
     /// Records that cannot be read are set aside with an error in the log; the others are returned.
     fn plugins(&self) -> Result<Vec<PluginRecord>, StateError> {
         let mut connection = self.connection();
-        let (records, unreadable) = read_plugins(&connection).map_err(|error| state_error(&error))?;
+        let (records, unreadable) =
+            read::<PluginRecord>(&connection, "plugins").map_err(|error| state_error(&error))?;
         if !unreadable.is_empty() {
-            set_aside(&mut connection, &unreadable).map_err(|error| state_error(&error))?;
+            set_aside(&mut connection, &unreadable, "DELETE FROM plugins WHERE position = ?1", "plugins")
+                .map_err(|error| state_error(&error))?;
         }
         for Unreadable { id, reason, .. } in unreadable {
             tracing::error!(
@@ -84,6 +102,35 @@ impl StateStore for SqliteStore {
             rows.collect()
         };
         read().map_err(|error| state_error(&error))
+    }
+
+    /// An agent whose record cannot be read comes back as one that was deleted, with an error in the log, and the record is
+    /// set aside: it calls nothing any more, nobody gets its id, and the others are returned.
+    fn agents(&self) -> Result<Vec<AgentRecord>, StateError> {
+        let mut connection = self.connection();
+        let (records, unreadable) =
+            read::<AgentRecord>(&connection, "agents").map_err(|error| state_error(&error))?;
+        if unreadable.is_empty() {
+            return Ok(records);
+        }
+        for Unreadable { id, reason, .. } in &unreadable {
+            tracing::error!(
+                agent = %id, reason,
+                "what was kept of this agent cannot be read; it was moved to the table `set_aside`, \
+                 and the agent counts as deleted"
+            );
+        }
+        let bury = "UPDATE agents SET record = json_object('id', id, 'name', id, 'token_sha256', '', \
+                    'created_ms', 0, 'deleted', json('true')) WHERE position = ?1";
+        set_aside(&mut connection, &unreadable, bury, "agents").map_err(|error| state_error(&error))?;
+        let (records, still) = read(&connection, "agents").map_err(|error| state_error(&error))?;
+        match still.first() {
+            None => Ok(records),
+            Some(row) => Err(StateError::Failed(format!(
+                "the row of the agent `{}` is damaged: {}",
+                row.id, row.reason
+            ))),
+        }
     }
 
     fn apply(&self, changes: &[Change]) -> Result<(), StateError> {
@@ -117,6 +164,16 @@ fn apply_one(transaction: &Transaction<'_>, change: &Change) -> Result<(), State
                 &[&record.id.as_str(), &text],
             )
         }
+        Change::SaveAgent(record) => {
+            let text = serde_json::to_string(record).map_err(|error| {
+                StateError::Failed(format!("the agent `{}` cannot be saved: {error}", record.id))
+            })?;
+            execute(
+                "INSERT INTO agents (id, record) VALUES (?1, ?2)
+                 ON CONFLICT (id) DO UPDATE SET record = excluded.record",
+                &[&record.id.as_str(), &text],
+            )
+        }
         Change::RemovePlugin(id) => execute("DELETE FROM plugins WHERE id = ?1", &[&id.as_str()]),
         Change::AddDirectory(path) => execute(
             "INSERT INTO directories (path) VALUES (?1) ON CONFLICT (path) DO NOTHING",
@@ -128,10 +185,11 @@ fn apply_one(transaction: &Transaction<'_>, change: &Change) -> Result<(), State
     }
 }
 
-fn read_plugins(connection: &Connection) -> rusqlite::Result<(Vec<PluginRecord>, Vec<Unreadable>)> {
+/// The records of `table`, which is a name of ours, and the rows that are none.
+fn read<T: Kept>(connection: &Connection, table: &str) -> rusqlite::Result<(Vec<T>, Vec<Unreadable>)> {
     let (mut records, mut unreadable) = (Vec::new(), Vec::new());
-    let mut statement =
-        connection.prepare_cached("SELECT position, id, record FROM plugins ORDER BY position")?;
+    let sql = format!("SELECT position, id, record FROM {table} ORDER BY position");
+    let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query(())?;
     while let Some(row) = rows.next()? {
         let id = text(row, 1)?;
@@ -143,10 +201,10 @@ fn read_plugins(connection: &Connection) -> rusqlite::Result<(Vec<PluginRecord>,
     Ok((records, unreadable))
 }
 
-fn record(id: &str, kept: ValueRef<'_>) -> Result<PluginRecord, String> {
+fn record<T: Kept>(id: &str, kept: ValueRef<'_>) -> Result<T, String> {
     let text = kept.as_bytes().map_err(|error| error.to_string())?;
-    let record: PluginRecord = serde_json::from_slice(text).map_err(|error| error.to_string())?;
-    if record.id == *id { Ok(record) } else { Err(format!("it is a record of `{}`", record.id)) }
+    let record: T = serde_json::from_slice(text).map_err(|error| error.to_string())?;
+    if record.id() == id { Ok(record) } else { Err(format!("it is a record of `{}`", record.id())) }
 }
 
 /// The text in a column, whatever its bytes.
@@ -154,14 +212,20 @@ fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
     Ok(String::from_utf8_lossy(row.get_ref(column)?.as_bytes().unwrap_or_default()).into_owned())
 }
 
-fn set_aside(connection: &mut Connection, unreadable: &[Unreadable]) -> rusqlite::Result<()> {
+/// Copies rows of `table`, which is a name of ours, and does `then` with each position.
+fn set_aside(
+    connection: &mut Connection,
+    unreadable: &[Unreadable],
+    then: &str,
+    table: &str,
+) -> rusqlite::Result<()> {
+    let copy = format!(
+        "INSERT INTO set_aside (id, record, reason) SELECT id, record, ?2 FROM {table} WHERE position = ?1"
+    );
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for Unreadable { position, reason, .. } in unreadable {
-        transaction.execute(
-            "INSERT INTO set_aside (id, record, reason) SELECT id, record, ?2 FROM plugins WHERE position = ?1",
-            (position, reason),
-        )?;
-        transaction.execute("DELETE FROM plugins WHERE position = ?1", [position])?;
+        transaction.execute(&copy, (position, reason))?;
+        transaction.execute(then, [position])?;
     }
     transaction.commit()
 }

@@ -67,11 +67,16 @@ impl FakePlugin {
     }
 
     /// Adds a competency that builds on `prerequisites`.
-    pub fn competency(mut self, id: &str, prerequisites: &[&str]) -> Self {
-        let definition: CompetencyDefinition = serde_json::from_value(json!({
+    pub fn competency(self, id: &str, prerequisites: &[&str]) -> Self {
+        self.competency_with(json!({
             "id": id, "name": id, "description": id, "category": "custom", "prerequisites": prerequisites,
         }))
-        .expect("the test gives a good competency");
+    }
+
+    /// Adds a competency given as JSON.
+    pub fn competency_with(mut self, definition: Value) -> Self {
+        let definition: CompetencyDefinition =
+            serde_json::from_value(definition).expect("the test gives a good competency");
         self.manifest.competencies.push(Arc::new(definition));
         self
     }

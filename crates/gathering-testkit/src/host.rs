@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use gathering_core::{Caller, CompetencyLevel, HeldCompetency, PluginId, PluginSource, ToolError};
+use gathering_core::{AgentRights, Caller, PluginId, PluginSource, ToolError};
 use gathering_host::{CallOptions, Dependencies, Host, Limits, PluginError};
 use serde_json::Value;
 
@@ -79,20 +79,19 @@ impl TestHost {
 
     /// An agent that holds `competencies`, each written `id` or `id:level`.
     pub fn agent(competencies: &[&str]) -> Caller {
-        let held = competencies.iter().map(|text| {
-            let (name, level) = text.split_once(':').unwrap_or((text, "intermediate"));
-            HeldCompetency {
-                id: name.parse().expect("a good competency id"),
-                level: CompetencyLevel::from(level),
-            }
-        });
-        Caller::Agent { id: "agent".into(), competencies: held.collect() }
+        agent("agent", competencies)
     }
 
     /// The names of the registered tools.
     pub fn tool_names(&self) -> Vec<String> {
         self.host.snapshot().tools().list().iter().map(|tool| tool.name.to_string()).collect()
     }
+}
+
+/// The agent `id` that holds `competencies`, each written `id` or `id:level`.
+pub fn agent(id: &str, competencies: &[&str]) -> Caller {
+    let held = competencies.iter().map(|text| text.parse().expect("a good competency")).collect();
+    Caller::Agent(Arc::new(AgentRights::new(id.parse().expect("a good agent id"), held)))
 }
 
 /// A plugin id that is known to be good.

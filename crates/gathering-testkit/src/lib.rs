@@ -6,5 +6,5 @@ mod host;
 mod store;
 
 pub use fake::{FakePlugin, FakeRuntime};
-pub use host::{TestHost, id};
+pub use host::{TestHost, agent, id};
 pub use store::MemoryStore;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use gathering_core::{Change, PluginRecord, StateError, StateStore};
+use gathering_core::{AgentRecord, Change, PluginRecord, StateError, StateStore};
 
 /// Keeps the state while the test runs. Give it to a second host to see what comes back after a restart.
 #[derive(Default)]
@@ -17,6 +17,7 @@ pub struct MemoryStore {
 struct Kept {
     plugins: Vec<PluginRecord>,
     directories: Vec<PathBuf>,
+    agents: Vec<AgentRecord>,
 }
 
 impl MemoryStore {
@@ -35,6 +36,10 @@ impl StateStore for MemoryStore {
         Ok(self.kept.lock().expect("no test panics in here").directories.clone())
     }
 
+    fn agents(&self) -> Result<Vec<AgentRecord>, StateError> {
+        Ok(self.kept.lock().expect("no test panics in here").agents.clone())
+    }
+
     fn apply(&self, changes: &[Change]) -> Result<(), StateError> {
         if self.is_full.load(Ordering::SeqCst) {
             return Err(StateError::StorageFull("the test says so".into()));
@@ -50,6 +55,10 @@ impl StateStore for MemoryStore {
                 Change::RemovePlugin(id) => kept.plugins.retain(|held| held.id != *id),
                 Change::AddDirectory(path) if kept.directories.contains(path) => {}
                 Change::AddDirectory(path) => kept.directories.push(path.clone()),
+                Change::SaveAgent(record) => match kept.agents.iter_mut().find(|held| held.id == record.id) {
+                    Some(held) => *held = (**record).clone(),
+                    None => kept.agents.push((**record).clone()),
+                },
                 Change::RemoveDirectory(path) => kept.directories.retain(|held| held != path),
             }
         }

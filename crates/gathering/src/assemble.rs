@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use gathering_agents::Agents;
 use gathering_core::{PluginId, PluginSource, PluginStatus};
 use gathering_host::{Dependencies, Host, Limits, Restored};
 use gathering_plugins::{Builtin, NativeRuntime, OwnPlaces};
@@ -44,6 +45,7 @@ struct Inner {
     data_dir: DataDir,
     python: Arc<PythonRuntime>,
     dynamic: Arc<DynamicPlugins>,
+    agents: Agents,
     problems: Vec<String>,
     held: Mutex<Held>,
 }
@@ -86,7 +88,7 @@ impl GatheRing {
             .runtime(native.clone())
             .runtime(python.clone())
             .evaluator(python.clone())
-            .store(store)
+            .store(store.clone())
             .limits(Limits::from(&config.limits))
             .secrets(Arc::new(SecretsFile::new(data_dir.clone())))
             .directory(data_dir.plugins())
@@ -103,9 +105,16 @@ impl GatheRing {
             builder = builder.allow(&id, permissions.clone());
         }
         let host = builder.build();
+        let agents = Agents::open(host.clone(), store).map_err(gathering_host::PluginError::from)?;
         let mut problems = bring_back(&host, &config, native.sources()).await?;
-        let (dynamic, unfinished) =
-            DynamicPlugins::open(host.clone(), python.clone(), data_dir.dynamic(), data_dir.plugins()).await;
+        let (dynamic, unfinished) = DynamicPlugins::open(
+            host.clone(),
+            agents.clone(),
+            python.clone(),
+            data_dir.dynamic(),
+            data_dir.plugins(),
+        )
+        .await;
         problems.extend(unfinished);
         let watch = if config.plugins.watch {
             let (watch, unwatched) = Watch::start(host.clone());
@@ -115,7 +124,9 @@ impl GatheRing {
             None
         };
         let held = Mutex::new(Held { lock: Some(lock), watch, is_announced: false });
-        Ok(Self { inner: Arc::new(Inner { host, config, data_dir, python, dynamic, problems, held }) })
+        Ok(Self {
+            inner: Arc::new(Inner { host, config, data_dir, python, dynamic, agents, problems, held }),
+        })
     }
 
     /// The registries, the plugin manager and the call path.
@@ -141,6 +152,11 @@ impl GatheRing {
     /// What makes plugins of code; [`PluginAuthor`](gathering_host::PluginAuthor) says how.
     pub fn dynamic(&self) -> &DynamicPlugins {
         &self.inner.dynamic
+    }
+
+    /// Who calls beside the operator.
+    pub fn agents(&self) -> &Agents {
+        &self.inner.agents
     }
 
     /// What went wrong at the start and kept nothing else from starting, a sentence each.

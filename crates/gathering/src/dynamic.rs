@@ -11,10 +11,11 @@ mod tidy;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use gathering_core::{BoxFuture, Caller, DynamicPlugin, PluginId, StateError};
+use gathering_agents::Agents;
+use gathering_core::{AgentId, AgentRights, BoxFuture, Caller, DynamicPlugin, PluginId, StateError};
 use gathering_host::{AuthoringError, Host, PluginAuthor, PluginInfo, PluginVersion};
 use gathering_runtime_python::PythonRuntime;
 
@@ -33,6 +34,9 @@ struct Inner {
     plugins: PathBuf,
     /// One lock a plugin, so that a slow one holds up no other.
     acts: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    /// Which agent made each plugin, by the plugin's id in lower case; what the operator made is not in it.
+    makers: RwLock<HashMap<String, AgentId>>,
+    agents: Agents,
 }
 
 impl DynamicPlugins {
@@ -40,12 +44,14 @@ impl DynamicPlugins {
     /// left half done; returns what could not be, too.
     pub(crate) async fn open(
         host: Host,
+        agents: Agents,
         python: Arc<PythonRuntime>,
         folder: PathBuf,
         plugins: PathBuf,
     ) -> (Arc<Self>, Vec<String>) {
-        let inner =
-            Arc::new(Inner { host, python, files: Files::new(folder), plugins, acts: Mutex::default() });
+        let files = Files::new(folder);
+        let (acts, makers) = (Mutex::default(), RwLock::default());
+        let inner = Arc::new(Inner { host, python, files, plugins, acts, makers, agents });
         let problems = tidy::tidy(&inner).await;
         let this = Arc::new(Self { inner });
         let author: Arc<dyn PluginAuthor> = this.clone();
@@ -116,6 +122,17 @@ impl PluginAuthor for DynamicPlugins {
         self.to_the_end(async move |inner| inner.save(caller, &plugin, path, overwrite).await)
     }
 
+    fn maker(&self, plugin: &PluginId) -> Option<Arc<AgentRights>> {
+        let makers = self.inner.makers.read().unwrap_or_else(PoisonError::into_inner);
+        let agent = makers.get(&plugin.as_str().to_ascii_lowercase())?;
+        let gone = || {
+            let rights = AgentRights::new(agent.clone(), Vec::new());
+            rights.withdraw();
+            Arc::new(rights)
+        };
+        Some(self.inner.agents.rights(agent.as_str()).unwrap_or_else(|_| gone()))
+    }
+
     fn versions(&self, plugin: String) -> BoxFuture<'_, Result<Vec<PluginVersion>, AuthoringError>> {
         self.to_the_end(async move |inner| {
             let id = inner.dynamic(&plugin)?;
@@ -155,12 +172,22 @@ impl Inner {
         Err(AuthoringError::NotDynamic { id, origin: plugin.source })
     }
 
+    /// Keeps in mind who made a plugin; `None`: the operator, or nobody any more.
+    fn set_maker(&self, id: &PluginId, maker: Option<AgentId>) {
+        let mut makers = self.makers.write().unwrap_or_else(PoisonError::into_inner);
+        let id = id.as_str().to_ascii_lowercase();
+        match maker {
+            Some(maker) => makers.insert(id, maker),
+            None => makers.remove(&id),
+        };
+    }
+
     /// Refuses an agent that did not make the plugin.
     async fn may_change(&self, caller: &Caller, id: &PluginId) -> Result<(), AuthoringError> {
-        let Caller::Agent { id: agent, .. } = caller else { return Ok(()) };
+        let Caller::Agent(rights) = caller else { return Ok(()) };
         let of = id.clone();
         let owner = self.on_disk(move |files| files.newest(&of)).await?.and_then(|newest| newest.owner);
-        if owner.as_deref() == Some(&**agent) {
+        if owner.as_deref() == Some(rights.id.as_str()) {
             return Ok(());
         }
         let owner = owner.map_or_else(|| "the operator".to_owned(), |owner| format!("`{owner}`"));
@@ -193,7 +220,7 @@ fn storage(error: std::io::Error) -> AuthoringError {
 fn agent(caller: &Caller) -> Option<String> {
     match caller {
         Caller::Operator => None,
-        Caller::Agent { id, .. } => Some(id.to_string()),
+        Caller::Agent(rights) => Some(rights.id.to_string()),
     }
 }
 

@@ -18,6 +18,7 @@ pub use data_dir::{DataDir, Lock, ServerInfo};
 pub use dynamic::DynamicPlugins;
 pub use embedded::{builtin_manifest, embedded, plugin_file};
 pub use error::StartError;
+pub use gathering_agents::*;
 pub use gathering_core::*;
 pub use gathering_host::*;
 pub use gathering_plugins::{Builtin, Cancel, Failure, NativePlugin};

@@ -1,10 +1,11 @@
 //! `python_eval` over the whole assembly: what a piece of Python gives, how it ends, and what it cannot reach.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gathering::config::SandboxConfig;
-use gathering::{CallOptions, CallReport, Caller, Config, GatheRing, Holds, ToolError};
+use gathering::{AgentRights, CallOptions, CallReport, Caller, Config, GatheRing, Holds, ToolError};
 use gathering_sandbox::Tier;
 use serde_json::{Map, Value, json};
 
@@ -294,7 +295,7 @@ async fn who_may_not_gets_nothing_run() {
         let host = gathering.host().clone();
         async move { host.execute(caller, tool, arguments, CallOptions::default()).await }
     };
-    let agent = || Caller::Agent { id: "agent".into(), competencies: [].into() };
+    let agent = || Caller::Agent(Arc::new(AgentRights::new("agent".parse().expect("an id"), Vec::new())));
 
     for tool in ["python_eval", "run_command"] {
         let report = call(Caller::Operator, tool).await;

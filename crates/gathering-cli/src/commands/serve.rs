@@ -124,6 +124,7 @@ impl Serve {
         let (of_log, of_health) = (gathering.clone(), gathering.clone());
         let options = Options {
             access,
+            agents: Some(gathering.agents().clone()),
             allowed_hosts: config.allowed_hosts.clone(),
             health_details: Some(std::sync::Arc::new(move || {
                 confinement(of_health.python().known_to_hold())

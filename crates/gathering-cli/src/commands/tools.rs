@@ -76,7 +76,7 @@ impl Tools {
     }
 }
 
-fn write_list(out: &mut dyn Write, answer: &Value) -> io::Result<()> {
+pub(super) fn write_list(out: &mut dyn Write, answer: &Value) -> io::Result<()> {
     let rows: Vec<_> = items(answer, "tools")
         .iter()
         .map(|tool| ["name", "plugin_id", "status", "category", "description"].map(|name| text(tool, name)))

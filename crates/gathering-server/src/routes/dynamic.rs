@@ -46,6 +46,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
     ),
 )]
 async fn create(State(app): State<App>, Extension(caller): Extension<Caller>, body: Json) -> Answer {
+    authorize(&app, &caller, "create_plugin")?;
     let plugin = plugin(body, None)?;
     let made = app.host().author()?.create(caller, plugin, deadline(&app)).await?;
     let mut answer = json(&made)?;
@@ -72,6 +73,7 @@ async fn update(
     Name(id): Name,
     body: Json,
 ) -> Answer {
+    authorize(&app, &caller, "update_plugin")?;
     let plugin = plugin(body, Some(&id))?;
     json(&app.host().author()?.update(caller, plugin, deadline(&app)).await?)
 }
@@ -100,6 +102,7 @@ async fn rollback(
     Name(id): Name,
     body: Json,
 ) -> Answer {
+    authorize(&app, &caller, "update_plugin")?;
     let request: RollbackRequest = body.into("{\"version\": 1}")?;
     json(&app.host().author()?.rollback(caller, id, request.version).await?)
 }
@@ -134,6 +137,7 @@ async fn remove(
     Parameters(query): Parameters<Cascade>,
     body: Json,
 ) -> Answer {
+    authorize(&app, &caller, "remove_plugin")?;
     let Nothing {} = body.into("no body")?;
     let removed: Vec<PluginId> = app.host().author()?.remove(caller, id.clone(), query.cascade).await?;
     done(&id, "removed", &removed)
@@ -185,6 +189,14 @@ async fn save(
     let path = app.host().author()?.save(caller, id.clone(), request.output_path, request.overwrite).await?;
     let path = path.display().to_string();
     json(&Saved { success: true, message: format!("Plugin '{id}' saved to {path}"), plugin_id: id, path })
+}
+
+/// Lets an agent do over REST what it may do by the tool `tool`, and counts it as a call of it.
+fn authorize(app: &App, caller: &Caller, tool: &str) -> Result<(), Problem> {
+    match caller {
+        Caller::Operator => Ok(()),
+        agent => Ok(app.host().authorize(agent, tool)?),
+    }
 }
 
 /// The plugin in a body; with an `id`, it must be of that plugin and need not say so.

@@ -35,7 +35,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct Filter {
+pub(super) struct Filter {
     /// Only tools of this category, such as `filesystem`.
     category: Option<String>,
     /// Only tools that require this competency.
@@ -106,12 +106,16 @@ impl<'a> Shown<'a> {
 async fn list(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
-    Parameters(mut filter): Parameters<Filter>,
+    Parameters(filter): Parameters<Filter>,
 ) -> Answer {
+    listed(&app.host().tools_for(&caller), filter)
+}
+
+/// Those of `tools` that `filter` takes, as it wants them.
+pub(super) fn listed(tools: &[Arc<Tool>], mut filter: Filter) -> Answer {
     filter.q = filter.q.map(|q| q.to_lowercase());
     let offset = filter.offset.unwrap_or(0);
     let limit = filter.limit.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT);
-    let tools = app.host().tools_for(&caller);
     let matching: Vec<&Arc<Tool>> = tools.iter().filter(|tool| filter.takes(tool)).collect();
     let total = matching.len();
     let page = matching.into_iter().skip(offset).take(limit);

@@ -1,5 +1,6 @@
 //! What REST adds to the host: paths, statuses, shapes, and who may ask.
 
+mod agents;
 mod calls;
 mod competencies;
 mod docs;

@@ -1,6 +1,6 @@
 //! What the store does with a record that cannot be read and with a disk that is full: nothing else is lost.
 
-use gathering_core::{Permissions, PluginManifest, PluginMetadata, PluginSource, PluginStatus};
+use gathering_core::{AgentRecord, Permissions, PluginManifest, PluginMetadata, PluginSource, PluginStatus};
 use serde_json::json;
 
 use super::*;
@@ -24,6 +24,10 @@ fn save(id: &str) -> Change {
     Change::SavePlugin(Box::new(record(id)))
 }
 
+fn agent(id: &str) -> AgentRecord {
+    AgentRecord { token_sha256: "00".repeat(32), deleted: false, ..AgentRecord::deleted(id.parse().unwrap()) }
+}
+
 fn ids(store: &SqliteStore) -> Vec<String> {
     store.plugins().unwrap().iter().map(|record| record.id.to_string()).collect()
 }
@@ -32,6 +36,31 @@ fn new_store() -> (tempfile::TempDir, SqliteStore) {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(folder.path().join("state.db")).unwrap();
     (folder, store)
+}
+
+#[test]
+fn agents_are_kept_in_the_order_of_their_making() {
+    let (_folder, store) = new_store();
+    let renamed = AgentRecord { name: "Ann".into(), ..agent("a") };
+    let save = |record: &AgentRecord| Change::SaveAgent(Box::new(record.clone()));
+
+    store.apply(&[save(&agent("a")), save(&agent("b")), save(&renamed)]).unwrap();
+
+    assert_eq!(store.agents().unwrap(), [renamed, agent("b")]);
+}
+
+#[test]
+fn an_agent_whose_record_cannot_be_read_counts_as_deleted_and_keeps_its_id() {
+    let (_folder, store) = new_store();
+    let save = |id| Change::SaveAgent(Box::new(agent(id)));
+    store.apply(&[save("a"), save("b")]).unwrap();
+    store.connection().execute_batch("UPDATE agents SET record = '{\"id\": 7}' WHERE id = 'a'").unwrap();
+
+    let read = store.agents().unwrap();
+
+    assert_eq!(read, [AgentRecord::deleted("a".parse().unwrap()), agent("b")]);
+    assert_eq!(store.set_aside().unwrap()[0].id, "a");
+    assert_eq!(store.agents().unwrap(), read);
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use gathering_core::{
-    ArgumentError, Caller, DynamicPlugin, DynamicTool, PluginId, PluginManifest, PluginSource, PluginStatus,
-    Progress, Schema, ToolCategory,
+    AgentId, ArgumentError, Caller, DynamicPlugin, DynamicTool, PluginId, PluginManifest, PluginSource,
+    PluginStatus, Progress, Schema, ToolCategory,
 };
 use gathering_host::{AuthoringError, Dependencies, InvalidCode, PluginError, PluginInfo};
 use gathering_runtime_python::{ExamineError, Examined, plugin_file};
@@ -33,8 +33,11 @@ impl Inner {
         let _act = self.act(id.as_str()).await;
         self.check_id(&id)?;
         let draft = self.draft(plugin, deadline).await?;
+        // Before any of its code runs.
+        self.set_maker(&id, maker(&caller));
         let made = self.make(&caller, &draft, deadline).await;
         if made.is_err() {
+            self.set_maker(&id, None);
             // Nobody knows it, so whatever there is of it goes.
             let of = id.clone();
             let python = self.python.clone();
@@ -240,6 +243,7 @@ impl Inner {
         };
         self.on_disk(move |files| files.remove_versions(&of)).await?;
         self.host.forget(id.as_str(), cascade).await?;
+        self.set_maker(&id, None);
         let python = self.python.clone();
         self.on_disk(move |files| files.remove_current(&id).and_then(|()| python.forget(&id))).await?;
         Ok(removed)
@@ -337,6 +341,13 @@ impl Inner {
             taken("competency", competency.id.as_str(), held.and_then(|held| held.plugin_id.as_ref()))?;
         }
         Ok(())
+    }
+}
+
+fn maker(caller: &Caller) -> Option<AgentId> {
+    match caller {
+        Caller::Operator => None,
+        Caller::Agent(rights) => Some(rights.id.clone()),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 
-use gathering_core::{PluginId, PluginManifest, PluginSource, PluginStatus};
+use gathering_core::{AgentId, PluginId, PluginManifest, PluginSource, PluginStatus};
 use gathering_host::{AuthoringError, PluginError};
 
 use super::files::{Files, read, remove, remove_folder};
@@ -21,11 +21,24 @@ pub(super) async fn tidy(inner: &Inner) -> Vec<String> {
         Err(error) => return vec![error.to_string()],
     };
     for id in found {
+        inner.set_maker(&id, maker(inner, &id).await);
         if let Err(error) = tidy_one(inner, &id).await {
             problems.push(format!("the plugin `{id}`, which was made of code: {error}"));
         }
     }
     problems
+}
+
+/// Which agent made the plugin. If that cannot be told, one that nobody is: its code may call nothing then.
+async fn maker(inner: &Inner, id: &PluginId) -> Option<AgentId> {
+    let of = id.clone();
+    let nobody = || AgentId::new("unknown").ok();
+    match inner.on_disk(move |files| files.newest(&of)).await {
+        Ok(newest) => {
+            newest.and_then(|newest| newest.owner).and_then(|owner| AgentId::new(owner).ok().or_else(nobody))
+        }
+        Err(_) => nobody(),
+    }
 }
 
 /// Removes what nobody can want, and tells which plugins there is something of.

@@ -1,11 +1,12 @@
 //! A GatheRing in a folder of its own, and short ways to make plugins in it.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gathering::{
-    AuthoringError, CallOptions, Caller, Config, DynamicPlugin, GatheRing, PluginAuthor, PluginInfo,
-    ToolError,
+    AgentRights, AuthoringError, CallOptions, Caller, Config, DynamicPlugin, GatheRing, PluginAuthor,
+    PluginInfo, ToolError,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -158,5 +159,5 @@ pub(crate) fn agent(id: &str, competencies: &[&str]) -> Caller {
     let held = competencies
         .iter()
         .map(|name| serde_json::from_value(json!({"id": name, "level": "expert"})).expect("a competency"));
-    Caller::Agent { id: id.into(), competencies: held.collect() }
+    Caller::Agent(Arc::new(AgentRights::new(id.parse().expect("an id"), held.collect())))
 }

@@ -1,0 +1,19 @@
+//! The agents of GatheRing: what each holds, how much it may do, and the token it is known by.
+//!
+//! An agent is data. What it may call is decided by the gate of a [`Host`](gathering_host::Host), which reads the
+//! [`AgentRights`](gathering_core::AgentRights) that travel with every call; [`Agents`] makes those rights, keeps the agents
+//! over a restart, and knows whose a token is.
+
+mod agents;
+mod check;
+mod error;
+mod info;
+mod known;
+mod path;
+mod request;
+
+pub use agents::Agents;
+pub use error::AgentError;
+pub use info::{AgentInfo, NewToken};
+pub use path::{LearningPath, Step};
+pub use request::{AgentChange, CompetencyGrant, NewAgent};

@@ -1,0 +1,78 @@
+//! What an agent made: whose it is, and as whom its code calls.
+
+use gathering::{Caller, NewAgent};
+use serde_json::{Value, json};
+
+use crate::support::{House, greeter};
+
+/// Makes an agent that may make plugins and holds `more`.
+async fn agent(house: &House, name: &str, more: &[&str]) -> Caller {
+    let competencies: Vec<&str> = more.iter().copied().chain(["plugin_authoring"]).collect();
+    let wanted: NewAgent =
+        serde_json::from_value(json!({"name": name, "competencies": competencies})).expect("a good request");
+    let made = house.gathering.agents().create(wanted).await.expect("it can be made");
+    house.gathering.agents().by_token(&made.token).expect("the token is known")
+}
+
+/// A tool that lets somebody else's calculator work for it.
+fn trojan() -> Value {
+    let code = "\
+from gathering.core.tool_registry import execute_tool
+
+def borrow():
+    \"\"\"Calls `calculate` as whoever calls.\"\"\"
+    return execute_tool('calculate', expression='6 * 7')
+";
+    json!({
+        "plugin_id": "trojan",
+        "tools": [{"name": "borrow", "code": code}],
+    })
+}
+
+#[tokio::test]
+async fn what_an_agent_wrote_borrows_no_right_of_whoever_calls_it() {
+    let Some(house) = House::new().await else { return };
+    let ada = agent(&house, "ada", &[]).await;
+    house.create_as(ada.clone(), trojan()).await.expect("it can be made");
+    let borrow = async |house: &House, caller: Caller| house.call_as(caller, "borrow", json!({})).await;
+
+    for caller in [Caller::Operator, ada] {
+        let refused = borrow(&house, caller).await.expect_err("ada does not hold it");
+        assert!(refused.to_string().contains("`gathering agents grant ada mathematics`"), "{refused}");
+    }
+    let house = house.restarted().await;
+    let refused = borrow(&house, Caller::Operator).await.expect_err("ada does not hold it");
+    assert!(refused.to_string().contains("`gathering agents grant ada mathematics`"), "{refused}");
+    house.gathering.agents().grant("ada", &["mathematics".into()]).await.expect("it is known");
+    assert_eq!(borrow(&house, Caller::Operator).await, Ok(json!(42)));
+    house.gathering.agents().delete("ada", false).await.expect("she is there");
+    let refused = borrow(&house, Caller::Operator).await.expect_err("she is gone");
+    assert!(refused.to_string().contains("the agent `ada` is gone"), "{refused}");
+}
+
+#[tokio::test]
+async fn what_an_agent_made_is_its_own() {
+    let Some(house) = House::new().await else { return };
+    let ada = agent(&house, "ada", &[]).await;
+    let bob = agent(&house, "bob", &[]).await;
+    house.create_as(ada.clone(), greeter()).await.expect("it can be made");
+    let sees = |caller: &Caller| {
+        house.gathering.host().tools_for(caller).iter().any(|tool| tool.name.as_str() == "greet")
+    };
+
+    assert!(sees(&ada) && sees(&Caller::Operator) && !sees(&bob));
+    let refused = house.call_as(bob.clone(), "greet", json!({"name": "x"})).await.expect_err("it is ada's");
+    assert_eq!(
+        refused.to_string(),
+        "`greet` is of the agent `ada`, which made it: others may call it when the operator has saved its plugin \
+         `greeter`, removed it and loaded the saved file"
+    );
+    house.create(json!({"plugin_id": "common", "code": "def shared() -> int:\n    \"\"\"One.\"\"\"\n    return 1"}))
+        .await
+        .expect("the operator makes one");
+    assert_eq!(
+        house.call_as(bob, "shared", json!({})).await,
+        Ok(json!(1)),
+        "what the operator made is for all"
+    );
+}
