@@ -108,11 +108,13 @@ class Server:
         self.process.terminate()
         return self.process.wait(timeout=30)
 
-    def ask(self, method, path, body=None):
+    def ask(self, method, path, body=None, token=None):
         """Status and answer; Gone if there is none."""
         connection = http.client.HTTPConnection(self.address, timeout=60)
         try:
             headers = {"Content-Type": "application/json"} if body is not None else {}
+            if token is not None:
+                headers["Authorization"] = f"Bearer {token}"
             connection.request(method, path, None if body is None else json.dumps(body), headers)
             response = connection.getresponse()
             said = response.read()

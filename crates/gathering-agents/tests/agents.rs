@@ -41,7 +41,7 @@ async fn make(agents: &Agents, agent: Value) -> NewToken {
 }
 
 async fn refused(agents: &Agents, agent: Value) -> String {
-    agents.create(wanted(agent)).await.unwrap_err().to_string()
+    agents.create(wanted(agent)).await.expect_err("it does not fit").to_string()
 }
 
 fn tools(agents: &Agents, id: &str) -> Vec<String> {
