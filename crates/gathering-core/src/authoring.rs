@@ -5,7 +5,7 @@ mod request;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{CompetencyDefinition, PluginId, Requirement, ToolCategory, ToolName};
+use crate::{CompetencyDefinition, Permissions, PluginId, Requirement, ToolCategory, ToolName};
 
 /// The most code that one tool may have, in bytes.
 pub const MAX_CODE: usize = 256 * 1024;
@@ -43,6 +43,9 @@ pub struct DynamicPlugin {
     /// The Python packages that its code needs (PEP 508).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub python_dependencies: Vec<String>,
+    /// What it asks to touch. It may, once its operator allows it too, and until its code changes.
+    #[serde(default, skip_serializing_if = "Permissions::is_empty")]
+    pub permissions: Permissions,
 }
 
 /// A tool that is to be made of code.

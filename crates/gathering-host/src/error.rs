@@ -60,9 +60,7 @@ pub enum PluginError {
         reason: String,
     },
     /// A name that the plugin brings is taken. Nothing of it was registered.
-    #[error(
-        "the {kind} `{name}` of the plugin `{id}` is already registered{holder}; nothing of `{id}` was registered"
-    )]
+    #[error("{} is already registered{holder}; nothing of `{id}` was registered", brought(kind, name, id))]
     AlreadyRegistered {
         /// The plugin that was refused.
         id: PluginId,
@@ -171,4 +169,12 @@ impl PluginError {
 
 fn quoted(ids: &[PluginId]) -> String {
     ids.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// What a plugin brings, unless it is itself what is spoken of.
+fn brought(kind: &str, name: &str, id: &PluginId) -> String {
+    match kind {
+        "plugin" => format!("the plugin `{name}`"),
+        kind => format!("the {kind} `{name}` of the plugin `{id}`"),
+    }
 }

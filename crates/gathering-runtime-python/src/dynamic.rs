@@ -219,6 +219,10 @@ fn metadata(plugin: &DynamicPlugin) -> Vec<(&'static str, String)> {
     if let Some(schema) = &plugin.config_schema {
         fields.push(("config_schema", indented(schema, 12)));
     }
+    if !plugin.permissions.is_empty() {
+        let asked = serde_json::to_value(&plugin.permissions).expect("permissions have a form in JSON");
+        fields.push(("permissions", indented(&asked, 12)));
+    }
     fields
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use gathering_core::{DynamicPlugin, DynamicTool};
+use gathering_core::{DynamicPlugin, DynamicTool, Permissions};
 use gathering_runtime_python::{Examined, ExaminedTool, plugin_file};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -112,6 +112,7 @@ fn case(texts: &[String]) -> (DynamicPlugin, Examined, Value) {
         config: json!({value.as_str(): [value]}).as_object().cloned(),
         config_schema: None,
         python_dependencies: Vec::new(),
+        permissions: Permissions::default(),
     };
     let examined = Examined {
         tools: vec![ExaminedTool {

@@ -7,11 +7,12 @@ use super::{DynamicPlugin, DynamicTool, MAX_ALL_CODE, MAX_CODE};
 use crate::names::nearest_word;
 use crate::schema::escape_pointer;
 use crate::{
-    ArgumentError, CompetencyDefinition, PluginId, Requirement, Schema, ToolCategory, ToolName, json,
+    ArgumentError, CompetencyDefinition, Permissions, PluginId, Requirement, Schema, ToolCategory, ToolName,
+    json,
 };
 
 /// The fields of a plugin.
-const PLUGIN: [&str; 11] = [
+const PLUGIN: [&str; 12] = [
     "plugin_id",
     "name",
     "description",
@@ -23,6 +24,7 @@ const PLUGIN: [&str; 11] = [
     "config",
     "config_schema",
     "python_dependencies",
+    "permissions",
 ];
 /// The fields of a tool.
 const TOOL: [&str; 8] =
@@ -100,6 +102,7 @@ impl Reader {
         if python_dependencies.len() > MAX_LIST {
             self.refuse("/python_dependencies", format!("there are more than {MAX_LIST} packages"));
         }
+        let permissions = self.optional::<Permissions>(&mut fields, "", "permissions").unwrap_or_default();
         match (&code, tools.is_empty()) {
             (Some(_), false) => {
                 let reason = "give either `tools`, each with its own code, or `code`, whose public functions \
@@ -134,6 +137,7 @@ impl Reader {
             config,
             config_schema,
             python_dependencies,
+            permissions,
         })
     }
 

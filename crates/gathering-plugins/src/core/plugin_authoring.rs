@@ -127,6 +127,11 @@ fn plugin() -> Value {
             "python_dependencies": {
                 "type": "array", "items": {"type": "string"}, "description": "Packages from PyPI, such as numpy>=2",
             },
+            "permissions": {
+                "type": "object",
+                "description": "What it asks to touch beside its scratch folder: `read` and `write` (absolute paths), `network` (hosts), \
+                                `environment`, `secrets`, `limits`. The operator has to allow it too",
+            },
         },
         "required": ["plugin_id"],
     })

@@ -23,14 +23,14 @@ impl PythonRuntime {
     /// Runs the code of a plugin's tools, as modules and no further, and infers what was not said of them.
     ///
     /// A plugin that has `code` in place of tools has a tool for each public function. What its code asks for in blocks
-    /// of PEP 723 is added to its packages, which are installed first.
+    /// of PEP 723 is added to its packages, which are installed first, and to its permissions.
     pub async fn examine(
         &self,
         plugin: &mut DynamicPlugin,
         deadline: Instant,
         progress: &Progress,
     ) -> Result<Examined, ExamineError> {
-        add_script_dependencies(plugin)?;
+        add_script_blocks(plugin)?;
         let number = self.described.fetch_add(1, Ordering::Relaxed);
         let home = Scratch(self.config.data_dir.join("scratch").join(format!(".examine-{number}")));
         let place = home.0.join("tools.py");
@@ -77,9 +77,9 @@ impl PythonRuntime {
     }
 }
 
-fn add_script_dependencies(plugin: &mut DynamicPlugin) -> Result<(), ExamineError> {
+fn add_script_blocks(plugin: &mut DynamicPlugin) -> Result<(), ExamineError> {
     let codes = plugin.tools.iter().enumerate().map(|(place, tool)| (Some((place, &tool.name)), &tool.code));
-    let mut found = Vec::new();
+    let (mut found, mut asked) = (Vec::new(), plugin.permissions.clone());
     for (tool, code) in codes.chain(plugin.code.iter().map(|code| (None, code))) {
         let block = script_block(code).map_err(|message| {
             ExamineError::Code(CodeProblem {
@@ -91,8 +91,10 @@ fn add_script_dependencies(plugin: &mut DynamicPlugin) -> Result<(), ExamineErro
                 traceback: String::new(),
             })
         })?;
+        asked = asked.union(block.permissions());
         found.extend(block.dependencies);
     }
+    plugin.permissions = asked;
     for dependency in found {
         if !plugin.python_dependencies.contains(&dependency) {
             plugin.python_dependencies.push(dependency);

@@ -42,6 +42,9 @@ shapes! {
         /// The Python packages that its code needs (PEP 508).
         #[schema(required = false)]
         python_dependencies: Vec<String>,
+        /// What it asks to touch, as in the permissions of a plugin file. It may once the operator allows it.
+        #[schema(required = false, value_type = Object)]
+        permissions: Value,
     }
 
     /// A tool that is to be made of code.

@@ -381,6 +381,7 @@ pub(super) fn manifest(plugin: &DynamicPlugin) -> Result<PluginManifest, Authori
         "description": plugin.description,
         "author": plugin.author,
         "python_dependencies": plugin.python_dependencies,
+        "permissions": plugin.permissions,
         "config_schema": plugin.config_schema.clone().unwrap_or_else(|| json!({})),
     });
     let invalid = |reason: String| PluginError::InvalidPlugin { id: plugin.plugin_id.clone(), reason };

@@ -241,3 +241,40 @@ def meet(name: str) -> bool:
 
     assert_eq!(met, (Ok(json!(true)), Ok(json!(true)), Ok(json!(true)), Ok(json!(true))));
 }
+
+#[tokio::test]
+async fn what_its_code_asks_for_it_may_when_it_is_granted_and_until_the_code_changes() {
+    let Some(house) = House::new().await else { return };
+    let folder = house.folder.path().canonicalize().expect("it is there").join("shared");
+    std::fs::create_dir(&folder).expect("it can be made");
+    std::fs::write(folder.join("text"), "shared").expect("it can be written");
+    let place = folder.display().to_string();
+    let code = |body: &str| {
+        format!(
+            "# /// script\n# [tool.gathering.permissions]\n# read = [\"{place}\"]\n# ///\ndef greet(name):\n    {body}\n"
+        )
+    };
+    let reads = format!("return open('{place}/' + name).read()");
+    let mut by_field = greeter_with(&format!("def greet2(name):\n    {reads}"), json!([]));
+    by_field["plugin_id"] = "by_field".into();
+    by_field["tools"][0]["name"] = "greet2".into();
+    by_field["permissions"] = json!({"read": [place]});
+    house.create(greeter_with(&code(&reads), json!([]))).await.expect("it can be made");
+    house.create(by_field).await.expect("it can be made");
+    let words =
+        gathering::Permissions::from_words([format!("read={place}").as_str()]).expect("they are words");
+
+    for (plugin, tool) in [("greeter", "greet"), ("by_field", "greet2")] {
+        let permissions = house.gathering.host().permissions(plugin).await.expect("it is known");
+        let command = format!("gathering plugins grant {plugin} read={place}");
+        assert_eq!(permissions.grant_command, Some(command));
+
+        house.gathering.host().grant(plugin, words.clone()).await.expect("it can be granted");
+
+        assert_eq!(house.call(tool, json!({"name": "text"})).await, Ok(json!("shared")));
+    }
+    let changed = greeter_with(&code(&format!("{reads}  # changed")), json!([]));
+    house.update(changed).await.expect("it can be updated");
+    let permissions = house.gathering.host().permissions("greeter").await.expect("it is known");
+    assert_eq!(permissions.missing, words, "nobody has seen the new code");
+}
