@@ -203,7 +203,7 @@ def schema_refused(arena, schema, within=2):
     return None
 
 
-@case("R14", "huge schemas, and those that go in circles", slow=True)
+@case("R14", "huge schemas, and those that go in circles", alone=True)
 def huge_schemas(arena):
     listener = arena.listener()
     port = listener.getsockname()[1]
