@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gathering_core::{Grants, LoadError, LoadErrorKind, PluginManifest, PluginMetadata, PluginSecrets, Tier};
-use gathering_sandbox::{Holds, Policy, Step};
+use gathering_sandbox::{Holds, Newborn, Policy, Step};
 use serde_json::{Map, Value, json};
 
 use crate::confinement::{self, refused};
@@ -16,11 +16,14 @@ use crate::log::PluginLog;
 use crate::manifest;
 use crate::process::{NotStarted, Pipes, Process, Surroundings};
 use crate::proxy::Proxy;
-use crate::warm::{Born, Seed, Warm, sdk_of};
+use crate::warm::{Seed, Warm, sdk_of};
 use crate::worker::{Reply, Worker};
 
 /// The most that a manifest may take as JSON text, in bytes.
 const MAX_MANIFEST: usize = 64 << 20;
+
+/// How many newborns are tried for one worker.
+const ATTEMPTS: usize = 2;
 
 /// Everything that starting a worker takes.
 pub(crate) struct Starter {
@@ -107,8 +110,8 @@ impl Starter {
         }
     }
 
-    /// Starts a process in the sandbox: a newborn, where there can be one. If that is lost, since the warm parent ended
-    /// just then, another one's is taken; if that is lost as well, newborns cannot join here, and it starts by itself.
+    /// Starts a process in the sandbox: a newborn, where there can be one. One that is lost, as its parent may have ended
+    /// just then, is replaced by another, from another parent if need be; if that is lost as well, it starts by itself.
     async fn start_confined(
         &self,
         launcher: &Path,
@@ -117,8 +120,9 @@ impl Starter {
     ) -> Result<Result<(Process, Pipes), NotStarted>, LoadError> {
         let start =
             |newborn| Process::start_confined(self.surroundings(), launcher, tier, policy.clone(), newborn);
-        for give_up in [false, true] {
-            let Some(Born { newborn, parent }) = self.newborn(launcher, tier).await? else { break };
+        let Some(warm) = &self.warm else { return Ok(start(None).await) };
+        for attempt in 1..=ATTEMPTS {
+            let Some(newborn) = self.newborn(launcher, tier).await? else { break };
             let started = start(Some(newborn)).await;
             let lost = match &started {
                 Err(NotStarted::Setup(error)) => {
@@ -126,9 +130,15 @@ impl Starter {
                 }
                 _ => None,
             };
-            match (lost, &self.warm) {
-                (Some(failure), Some(warm)) => warm.was_lost(parent, failure, give_up),
-                _ => return Ok(started),
+            match lost {
+                None => {
+                    if started.is_ok() {
+                        warm.was_confined();
+                    }
+                    return Ok(started);
+                }
+                Some(failure) if attempt == ATTEMPTS => warm.was_not_confined(failure),
+                Some(_) => {}
             }
         }
         Ok(start(None).await)
@@ -139,7 +149,7 @@ impl Starter {
         &self,
         launcher: &Path,
         tier: gathering_sandbox::Tier,
-    ) -> Result<Option<Born>, LoadError> {
+    ) -> Result<Option<Newborn>, LoadError> {
         let Some(warm) = self.warm.clone().filter(|_| tier == gathering_sandbox::Tier::Isolated) else {
             return Ok(None);
         };

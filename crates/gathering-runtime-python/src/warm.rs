@@ -14,14 +14,8 @@ pub(crate) struct Warm(Mutex<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     state: State,
-    /// How many parents there have been.
-    number: u64,
-}
-
-/// A newborn, and the number of its parent.
-pub(crate) struct Born {
-    pub(crate) newborn: Newborn,
-    pub(crate) parent: u64,
+    /// Whether a newborn was ever confined.
+    proven: bool,
 }
 
 #[derive(Debug, Default)]
@@ -45,11 +39,11 @@ pub(crate) struct Seed {
 
 impl Warm {
     /// A newborn; `None` where there can be no warm parent. Blocks, the first time for as long as Python takes to start.
-    pub(crate) fn newborn(&self, seed: &Seed) -> Option<Born> {
+    pub(crate) fn newborn(&self, seed: &Seed) -> Option<Newborn> {
         let mut inner = self.inner();
         if let State::Running(parent) = &inner.state {
             match parent.newborn() {
-                Ok(newborn) => return Some(Born { newborn, parent: inner.number }),
+                Ok(newborn) => return Some(newborn),
                 Err(error) => {
                     tracing::warn!("the warm parent of workers was lost ({error}); another is started");
                     inner.state = State::Cold;
@@ -66,8 +60,7 @@ impl Warm {
         match started {
             Ok((parent, newborn)) => {
                 inner.state = State::Running(parent);
-                inner.number += 1;
-                Some(Born { newborn, parent: inner.number })
+                Some(newborn)
             }
             Err(error) => {
                 tracing::warn!(
@@ -79,16 +72,17 @@ impl Warm {
         }
     }
 
-    /// Takes note that a newborn ended before it was confined: its parent has, too, unless that was replaced already, or
-    /// newborns can join nothing here, as is to be thought of a second one.
-    pub(crate) fn was_lost(&self, parent: u64, failure: &Failure, give_up: bool) {
+    /// Takes note that a newborn was confined.
+    pub(crate) fn was_confined(&self) {
+        self.inner().proven = true;
+    }
+
+    /// Takes note that newborns could not be confined, twice: if none ever was, none can be here.
+    pub(crate) fn was_not_confined(&self, failure: &Failure) {
         let mut inner = self.inner();
-        if give_up {
-            tracing::warn!("workers start cold, which takes longer, because newborns are lost: {failure}");
+        tracing::warn!("a worker starts cold, which takes longer, because newborns are lost: {failure}");
+        if !inner.proven {
             inner.state = State::Impossible;
-        } else if inner.number == parent {
-            tracing::warn!("a newborn of the warm parent was lost, and another parent is started: {failure}");
-            inner.state = State::Cold;
         }
     }
 

@@ -47,19 +47,20 @@ pub(crate) fn fork(program: &Path, descriptors: [BorrowedFd<'_>; 3]) -> io::Resu
 
 impl Parent {
     fn start(program: &Path) -> io::Result<Self> {
-        // Whether this process is alone in its cgroup is to be known before it is not.
-        let _ = cgroup::base();
-        let (socket, theirs) = UnixStream::pair()?;
-        let process = Command::new(program)
-            .arg(launcher::ARGUMENT)
-            .env_clear()
-            .current_dir("/")
-            .stdin(OwnedFd::from(theirs))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()?;
+        let (socket, mut command) = command(program)?;
+        let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         Ok(Self { socket, process })
     }
+}
+
+/// What starts a launcher, and our end of its socket.
+pub(crate) fn command(program: &Path) -> io::Result<(UnixStream, Command)> {
+    // Whether this process is alone in its cgroup is to be known before it is not.
+    let _ = cgroup::base();
+    let (socket, theirs) = UnixStream::pair()?;
+    let mut command = Command::new(program);
+    command.arg(launcher::ARGUMENT).env_clear().current_dir("/").stdin(OwnedFd::from(theirs));
+    Ok((socket, command))
 }
 
 impl Drop for Parent {

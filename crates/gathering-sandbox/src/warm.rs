@@ -5,12 +5,12 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::wire::{self, Launch, Order, Reply, Role};
-use crate::{Policy, SetupError, Tier, cgroup, launcher};
+use crate::{Policy, SetupError, Tier, parents};
 
 /// How long it may take to become warm: it starts an interpreter and imports some modules.
 const START: Duration = Duration::from_secs(20);
@@ -47,15 +47,9 @@ impl WarmParent {
     ) -> Result<Self, SetupError> {
         let policy = Policy { read, user, ..Policy::default() };
         policy.check()?;
-        // Whether this process is alone in its cgroup is to be known before it is not.
-        let _ = cgroup::base();
         let started = |source| SetupError::Launcher { path: launcher.to_owned(), source };
-        let (socket, theirs) = UnixStream::pair().map_err(started)?;
-        let mut process = Command::new(launcher)
-            .arg(launcher::ARGUMENT)
-            .env_clear()
-            .current_dir("/")
-            .stdin(OwnedFd::from(theirs))
+        let (socket, mut command) = parents::command(launcher).map_err(started)?;
+        let mut process = command
             // What a program finds out about its streams when it starts, such as that they are pipes, has to hold for
             // its children, whose streams are others.
             .stdout(Stdio::piped())
