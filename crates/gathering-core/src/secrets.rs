@@ -147,7 +147,14 @@ impl PluginSecrets {
                 handed.value(&mut output.value);
                 output.parts.iter_mut().for_each(|part| redact_part(&handed, part));
             }
-            Err(error) => error.each_text(|text| handed.owned(text)),
+            Err(error) => self.redact_error(error),
+        }
+    }
+
+    /// Why a call gave no result, without secrets.
+    pub fn redact_error(&self, error: &mut ToolError) {
+        if let Some(handed) = self.handed() {
+            error.each_text(|text| handed.owned(text));
         }
     }
 

@@ -10,13 +10,13 @@ use gathering_core::{
     ToolName, ToolOutput, TraceId, json,
 };
 use serde_json::{Map, Value};
-use tokio::sync::SemaphorePermit;
 use tracing::Instrument;
 
+use crate::admit::Origin;
 use crate::event::EventKind;
 use crate::gate;
 use crate::host::{Host, Inner};
-use crate::instance::{Instance, NoPermit};
+use crate::instance::Instance;
 use crate::table::nearest;
 use crate::tool::Tool;
 
@@ -52,21 +52,9 @@ impl Host {
         arguments: Map<String, Value>,
         options: CallOptions,
     ) -> CallReport {
-        let limits = &self.inner.limits;
-        let longest = gate::longest_call(&caller).unwrap_or(limits.max_timeout).min(limits.max_timeout);
-        let limit = options.timeout.unwrap_or(limits.call_timeout).min(longest);
-        let deadline = Instant::now() + limit;
-        let origin = Origin { caller, deadline, limit, parent: None };
+        let origin = Origin::root(&self.inner, caller, options);
         Inner::execute(&self.inner, origin, tool, arguments).await
     }
-}
-
-/// Who calls, until when, and from within which call.
-struct Origin {
-    caller: Caller,
-    deadline: Instant,
-    limit: Duration,
-    parent: Option<CallContext>,
 }
 
 impl Inner {
@@ -76,116 +64,51 @@ impl Inner {
         tool: &str,
         arguments: Map<String, Value>,
     ) -> CallReport {
-        let started = Instant::now();
-        let call_id = CallId(this.ids.next());
-        let trace_id = match &origin.parent {
-            Some(parent) => parent.trace_id(),
-            None => TraceId(call_id.0),
-        };
+        let started = origin.started;
+        let call_id = this.next_call();
+        let trace_id = origin.parent.as_ref().map_or(TraceId(call_id.0), CallContext::trace_id);
         let span = tracing::debug_span!(
             "execute_tool",
             otel.name = "execute_tool",
             gen_ai.tool.name = tool,
             gen_ai.tool.call.id = %call_id
         );
-        let mut called = None;
-        let outcome =
-            Self::run(this, origin, call_id, trace_id, tool, arguments, &mut called).instrument(span).await;
-        let duration = started.elapsed();
-        let tier = called.as_ref().and_then(|(tool, _)| tool.tier());
-        if let Some((tool, caller)) = called {
-            this.report(call_id, &tool, &caller, duration, outcome.as_ref().err());
-        }
-        CallReport { call_id, trace_id, duration, tier, outcome }
+        let mut tier = None;
+        let outcome = Self::run(this, origin, call_id, tool, arguments, &mut tier).instrument(span).await;
+        CallReport { call_id, trace_id, duration: started.elapsed(), tier, outcome }
     }
 
     async fn run(
         this: &Arc<Self>,
         origin: Origin,
         call_id: CallId,
-        trace_id: TraceId,
         tool: &str,
         mut arguments: Map<String, Value>,
-        called: &mut Option<(Arc<Tool>, Caller)>,
+        tier: &mut Option<Tier>,
     ) -> Result<ToolOutput, ToolError> {
-        gate::count_call(&origin.caller)?;
-        loop {
-            let found = this.admit(&origin, tool, &mut arguments)?;
-            called.get_or_insert_with(|| (found.clone(), origin.caller.clone())).0.clone_from(&found);
-            let instance = &found.instance;
-            let _in_flight = instance.enter();
-            let _permit = match this.permit(&origin, &found).await {
-                Ok(permit) => permit,
-                // A new generation has taken over, or nobody has; looking again tells which.
-                Err(NoPermit::Stopped) if this.is_replaced(&found) => continue,
-                Err(no_permit) => return Err(refusal(no_permit, &origin, &found)),
-            };
-            let cx = CallContext::new(
-                call_id,
-                trace_id,
-                origin.caller,
-                instance.id.clone(),
-                instance.number,
-                origin.deadline,
-                origin.parent,
-                this.clone(),
-            );
-            let mut outcome = this.call(&found, arguments, &cx, origin.limit).await;
-            found.instance.secrets().redact_outcome(&mut outcome);
-            return outcome;
-        }
+        let admitted =
+            Self::admit(this, origin, call_id, tool, |tool| this.check_arguments(tool, &mut arguments))
+                .await?;
+        let tool = admitted.tool().clone();
+        let outcome = this.call(&tool, arguments, &admitted.context(), admitted.limit()).await;
+        *tier = tool.tier();
+        let mut outcome = admitted.finish(outcome, |tool, output| this.check_output(tool, output));
+        tool.instance.secrets().redact_outcome(&mut outcome);
+        outcome
     }
 
-    /// Steps 1 to 3: looks the tool up, passes the gate, checks the arguments and fills in their defaults.
-    fn admit(
-        &self,
-        origin: &Origin,
-        tool: &str,
-        arguments: &mut Map<String, Value>,
-    ) -> Result<Arc<Tool>, ToolError> {
-        if self.is_shutting_down() {
-            return Err(ToolError::ShuttingDown);
-        }
-        let snapshot = self.snapshot.load();
-        let found = self.registered_tool(&snapshot, &origin.caller, tool)?;
-        gate::may_call(self, &snapshot, &origin.caller, found)?;
-        if let Some(parent) = &origin.parent
-            && parent.chain().nth(self.limits.max_depth - 1).is_some()
-        {
-            let reason =
-                format!("tools may call each other {} deep, and this call is deeper", self.limits.max_depth);
-            return Err(ToolError::Forbidden { reason });
-        }
+    /// Step 3: checks the arguments and fills in their defaults.
+    fn check_arguments(&self, tool: &Tool, arguments: &mut Map<String, Value>) -> Result<(), ToolError> {
         let limit = self.limits.max_arguments;
         if arguments_size(arguments, limit) > limit {
-            return Err(ToolError::TooLarge { what: format!("the arguments of `{}`", found.name), limit });
+            return Err(ToolError::TooLarge { what: format!("the arguments of `{}`", tool.name), limit });
         }
-        found
-            .parameters
+        tool.parameters
             .arguments(arguments)
-            .map_err(|errors| ToolError::InvalidArguments { tool: found.name.clone(), errors })?;
-        Ok(found.clone())
+            .map_err(|errors| ToolError::InvalidArguments { tool: tool.name.clone(), errors })
     }
 
-    /// Step 4. A call from within a call of the same generation runs under that one's permit.
-    async fn permit<'a>(
-        &self,
-        origin: &Origin,
-        tool: &'a Tool,
-    ) -> Result<Option<SemaphorePermit<'a>>, NoPermit> {
-        let instance = &tool.instance;
-        let held = origin.parent.as_ref().is_some_and(|parent| {
-            parent.chain().any(|cx| cx.instance() == instance.number && *cx.plugin() == instance.id)
-        });
-        if held { Ok(None) } else { instance.permit(self.limits.queue, origin.deadline).await.map(Some) }
-    }
-
-    fn is_replaced(&self, tool: &Tool) -> bool {
-        let snapshot = self.snapshot.load();
-        snapshot.tools.get(tool.name.as_str()).is_some_and(|now| now.instance.number != tool.instance.number)
-    }
-
-    /// Steps 5 and 6: runs the call under its deadline, then checks the result and its size.
+    /// Step 5: runs the call under its deadline.
     pub(crate) async fn call(
         &self,
         tool: &Tool,
@@ -214,18 +137,22 @@ impl Inner {
             }
         };
         let call = plugin.call(ToolCall { tool: tool.name.clone(), arguments }, cx);
-        let output = tokio::select! {
+        tokio::select! {
             biased;
-            answer = tokio::time::timeout_at(deadline.into(), call) => answer.map_err(|_| timed_out())??,
+            answer = tokio::time::timeout_at(deadline.into(), call) => answer.map_err(|_| timed_out())?,
             () = tool.instance.stopped() => {
                 if self.is_shutting_down() {
                     return Err(ToolError::ShuttingDown);
                 }
                 let reason = "it was unloaded while the call ran, and the call was stopped".to_owned();
                 let status = PluginStatus::Unloaded;
-                return Err(ToolError::WrongState { plugin: tool.plugin().clone(), status, reason });
+                Err(ToolError::WrongState { plugin: tool.plugin().clone(), status, reason })
             }
-        };
+        }
+    }
+
+    /// Step 6: checks the result and its size.
+    pub(crate) fn check_output(&self, tool: &Tool, output: &ToolOutput) -> Result<(), ToolError> {
         let most = self.limits.max_output;
         let parts: usize = output.parts.iter().map(part_size).sum();
         if json::size_up_to(&output.value, most).saturating_add(parts) > most {
@@ -233,8 +160,7 @@ impl Inner {
         }
         tool.returns
             .value(&output.value)
-            .map_err(|errors| ToolError::InvalidResult { tool: tool.name.clone(), errors })?;
-        Ok(output)
+            .map_err(|errors| ToolError::InvalidResult { tool: tool.name.clone(), errors })
     }
 
     /// The context of a call that no other one makes.
@@ -259,18 +185,14 @@ impl Inner {
     }
 
     /// Step 7.
-    fn report(
-        &self,
-        call_id: CallId,
-        tool: &Tool,
-        caller: &Caller,
-        duration: Duration,
-        error: Option<&ToolError>,
-    ) {
-        let code = error.map(ToolError::code);
+    pub(crate) fn report(&self, call_id: CallId, tool: &Tool, origin: &Origin, error: Option<&ToolError>) {
+        if !self.events.is_watched() && !tracing::enabled!(tracing::Level::DEBUG) {
+            return;
+        }
+        let (code, duration) = (error.map(ToolError::code), origin.started.elapsed());
         tracing::debug!(%call_id, tool = %tool.name, ?duration, code, "called");
         if self.events.is_watched() {
-            let caller = caller.name().into();
+            let caller = origin.caller.name().into();
             let (tool, plugin_id) = (tool.name.clone(), tool.plugin().clone());
             self.publish_event(EventKind::ToolCalled {
                 call_id,
@@ -281,19 +203,6 @@ impl Inner {
                 code,
             });
         }
-    }
-
-    /// The tool of this name, whoever may call it.
-    fn registered_tool<'a>(
-        &self,
-        snapshot: &'a crate::Snapshot,
-        caller: &Caller,
-        tool: &str,
-    ) -> Result<&'a Arc<Tool>, ToolError> {
-        snapshot.tools.get(tool).ok_or_else(|| {
-            let visible = self.visible_tools(snapshot, caller);
-            unknown(tool, visible.iter().map(|tool| &tool.name))
-        })
     }
 
     /// The tool of this name, if `caller` may call it; to the operator, any that is registered.
@@ -334,12 +243,7 @@ impl HostServices for Inner {
     ) -> BoxFuture<'a, Result<ToolOutput, ToolError>> {
         Box::pin(async move {
             let Some(this) = self.this.upgrade() else { return Err(ToolError::ShuttingDown) };
-            let origin = Origin {
-                caller: self.caller_within(cx),
-                deadline: cx.deadline(),
-                limit: cx.deadline().saturating_duration_since(Instant::now()),
-                parent: Some(cx.clone()),
-            };
+            let origin = Origin::within(self, cx);
             Self::execute(&this, origin, tool, arguments).await.outcome
         })
     }
@@ -382,18 +286,7 @@ impl HostServices for Inner {
     }
 }
 
-fn refusal(no_permit: NoPermit, origin: &Origin, tool: &Tool) -> ToolError {
-    match no_permit {
-        NoPermit::Busy(waiting) => ToolError::Busy { plugin: tool.plugin().clone(), waiting },
-        NoPermit::TimedOut => ToolError::TimedOut { tool: tool.name.clone(), limit: origin.limit },
-        NoPermit::Stopped => {
-            let reason = "it was unloaded before the call began".to_owned();
-            ToolError::WrongState { plugin: tool.plugin().clone(), status: PluginStatus::Unloaded, reason }
-        }
-    }
-}
-
-fn unknown<'a>(tool: &str, names: impl Iterator<Item = &'a ToolName>) -> ToolError {
+pub(crate) fn unknown<'a>(tool: &str, names: impl Iterator<Item = &'a ToolName>) -> ToolError {
     let shown: String = tool.chars().take(64).flat_map(char::escape_debug).collect();
     ToolError::UnknownTool { nearest: nearest(names, tool), tool: shown }
 }
@@ -433,7 +326,7 @@ impl Ids {
         Self { upper: (number >> 64) as u64 | 1, next: AtomicU64::new(number as u64 >> 8) }
     }
 
-    fn next(&self) -> u128 {
+    pub(crate) fn next(&self) -> u128 {
         u128::from(self.upper) << 64 | u128::from(self.next.fetch_add(1, Ordering::Relaxed))
     }
 }

@@ -9,7 +9,7 @@ use gathering_core::{
     PluginSecrets, PluginSource, PluginStatus, Progress, Runtime, Tier,
 };
 use serde_json::Value;
-use tokio::sync::{Notify, OnceCell, Semaphore, SemaphorePermit};
+use tokio::sync::{Notify, OnceCell, OwnedSemaphorePermit, Semaphore};
 
 /// Everything that starting a generation of a plugin takes.
 pub(crate) struct Launch {
@@ -56,7 +56,7 @@ pub(crate) struct Instance {
     launch: Launch,
     plugin: OnceCell<Box<dyn Plugin>>,
     status: AtomicU8,
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
     waiting: AtomicUsize,
     in_flight: AtomicUsize,
     idle: Notify,
@@ -105,7 +105,7 @@ impl Instance {
             launch,
             plugin,
             status: AtomicU8::new(code(PluginStatus::Loaded)),
-            permits: Semaphore::new(permits.min(Semaphore::MAX_PERMITS)),
+            permits: Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS))),
             waiting: AtomicUsize::new(0),
             in_flight: AtomicUsize::new(0),
             idle: Notify::new(),
@@ -180,12 +180,12 @@ impl Instance {
         &self,
         queue: usize,
         deadline: Instant,
-    ) -> Result<SemaphorePermit<'_>, NoPermit> {
-        if let Ok(permit) = self.permits.try_acquire() {
+    ) -> Result<OwnedSemaphorePermit, NoPermit> {
+        if let Ok(permit) = self.permits.clone().try_acquire_owned() {
             return Ok(permit);
         }
         let _waiting = Waiting::enter(&self.waiting, queue).map_err(NoPermit::Busy)?;
-        match tokio::time::timeout_at(deadline.into(), self.permits.acquire()).await {
+        match tokio::time::timeout_at(deadline.into(), self.permits.clone().acquire_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_closed)) => Err(NoPermit::Stopped),
             Err(_elapsed) => Err(NoPermit::TimedOut),

@@ -3,6 +3,7 @@
 //! A [`Host`] is a value: it knows plugins, registers what they contribute in immutable [`Snapshot`]s, and calls their
 //! tools. Readers of a snapshot never wait and never see half a plugin.
 
+mod admit;
 mod authoring;
 mod check;
 mod dependency;
@@ -18,6 +19,7 @@ mod snapshot;
 mod table;
 mod tool;
 
+pub use admit::Admitted;
 pub use authoring::{AuthoringError, FailedExample, InvalidCode, PluginAuthor, PluginVersion};
 pub use check::{Check, Look, Seen};
 pub use entry::{PluginHealth, PluginInfo, PluginStats};

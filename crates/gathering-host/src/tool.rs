@@ -33,6 +33,16 @@ impl Tool {
         &self.definition
     }
 
+    /// What checks the arguments of a call.
+    pub fn arguments(&self) -> &Check {
+        &self.parameters
+    }
+
+    /// What checks its result.
+    pub fn result(&self) -> &Check {
+        &self.returns
+    }
+
     /// The plugin that runs it.
     pub fn plugin(&self) -> &PluginId {
         &self.instance.id

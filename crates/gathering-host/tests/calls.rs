@@ -297,3 +297,59 @@ async fn a_tool_is_shown_to_whoever_may_call_it() {
         "what an agent may not call is not named to it"
     );
 }
+
+#[tokio::test]
+async fn a_program_that_runs_calls_itself_is_held_to_the_same_path() {
+    let host = TestHost::default();
+    host.enable_fake(add().concurrency(1)).await;
+    let mut events = host.subscribe();
+    let admit = async || host.admit(Caller::Operator, "add", CallOptions::default(), |_| Ok(())).await;
+    let promised = |tool: &gathering_host::Tool, result: &serde_json::Value| {
+        let name = tool.name.clone();
+        tool.result().value(result).map_err(|errors| ToolError::InvalidResult { tool: name, errors })
+    };
+
+    let call = admit().await.expect("it may be called");
+    let options = CallOptions { timeout: Some(Duration::from_millis(10)) };
+    let waiting =
+        host.execute(Caller::Operator, "add", Map::from_iter([("x".into(), 1.into())]), options).await;
+    assert_eq!(waiting.outcome.unwrap_err().code(), "timed_out", "the permit is held");
+    assert_eq!(call.finish(Ok(json!(7)), promised), Ok(json!(7)));
+    let call = admit().await.expect("the permit was given back");
+    assert_eq!(call.finish(Ok(json!(101)), promised).unwrap_err().code(), "invalid_result");
+    drop(admit().await.expect("the permit was given back"));
+    admit().await.expect("a call that is given up gives its permit back, too");
+
+    let mut codes = Vec::new();
+    while let Ok(event) = events.try_recv() {
+        if let EventKind::ToolCalled { code, .. } = event.kind {
+            codes.push(code);
+        }
+    }
+    assert_eq!(codes, [Some("timed_out"), None, Some("invalid_result")], "and is not told");
+}
+
+#[tokio::test]
+async fn a_call_that_may_not_be_made_is_not_admitted() {
+    let host = TestHost::default();
+    let guarded =
+        json!({"name": "echo", "description": "e", "category": "custom", "required_competencies": ["git"]});
+    host.enable_fake(FakePlugin::new("p").competency("git", &[]).tool_with(guarded).tool("call")).await;
+    let code = async |caller: Caller, tool: &str| {
+        host.admit(caller, tool, CallOptions::default(), |_| Ok(()))
+            .await
+            .map_or_else(|e| e.code(), |_| "admitted")
+    };
+
+    assert_eq!(code(Caller::Operator, "echo").await, "admitted");
+    assert_eq!(code(TestHost::agent(&["git"]), "echo").await, "admitted");
+    assert_eq!(code(TestHost::agent(&[]), "echo").await, "missing_competency");
+    assert_eq!(code(Caller::Operator, "nothing").await, "unknown_tool");
+    let options = CallOptions::default();
+    let outer =
+        host.admit(TestHost::agent(&[]), "call", options, |_| Ok(())).await.expect("it may be called");
+    let inner = host.admit_within(&outer.context(), "echo", |_| Ok(())).await;
+    assert_eq!(inner.map(|_| ()).unwrap_err().code(), "missing_competency", "as the same caller");
+    host.disable("p", false).await.expect("it can be disabled");
+    assert_eq!(code(Caller::Operator, "echo").await, "plugin_disabled");
+}

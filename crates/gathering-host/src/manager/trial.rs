@@ -169,6 +169,7 @@ impl Inner {
             .map_err(|errors| ToolError::InvalidArguments { tool: tool.name.clone(), errors })?;
         let cx = this.root_context(&tool.instance, caller, Instant::now() + limit);
         let mut outcome = this.call(tool, arguments, &cx, limit).await;
+        outcome = outcome.and_then(|output| this.check_output(tool, &output).map(|()| output));
         tool.instance.secrets().redact_outcome(&mut outcome);
         outcome
     }

@@ -1,0 +1,252 @@
+//! What comes before a call is run, and what comes after: steps 1 to 4 of its path, and 6 and 7.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use gathering_core::{CallContext, CallId, Caller, PluginStatus, ToolError, ToolName, TraceId};
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::execute::{CallOptions, unknown};
+use crate::gate;
+use crate::host::{Host, Inner};
+use crate::instance::{InFlight, NoPermit};
+use crate::tool::Tool;
+
+/// A call that may be run now: its tool was found and passed the gate, its arguments fit, and it holds its permit.
+///
+/// Whoever runs it hands what came of it to [`Admitted::finish`]. A call that is dropped instead was given up by its caller,
+/// and is not reported.
+pub struct Admitted {
+    host: Arc<Inner>,
+    tool: Arc<Tool>,
+    origin: Origin,
+    call_id: CallId,
+    trace_id: TraceId,
+    _in_flight: InFlight,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Host {
+    /// The first half of [`Host::execute`], for a program that runs calls itself: looks the tool up, passes the gate, has
+    /// `check` look at the arguments, and waits for a permit.
+    ///
+    /// `check` sees the arguments in whatever form they have, and is asked again if another generation of the plugin takes
+    /// over meanwhile; see [`Tool::arguments`]. The future waits for nothing but the permit.
+    pub async fn admit(
+        &self,
+        caller: Caller,
+        tool: &str,
+        options: CallOptions,
+        check: impl FnMut(&Tool) -> Result<(), ToolError>,
+    ) -> Result<Admitted, ToolError> {
+        let origin = Origin::root(&self.inner, caller, options);
+        let call_id = self.inner.next_call();
+        Inner::admit(&self.inner, origin, call_id, tool, check).await
+    }
+
+    /// The same for a call from within the call `cx`: made by the same caller, inside its deadline, under its permit if it
+    /// is the same plugin's.
+    pub async fn admit_within(
+        &self,
+        cx: &CallContext,
+        tool: &str,
+        check: impl FnMut(&Tool) -> Result<(), ToolError>,
+    ) -> Result<Admitted, ToolError> {
+        let origin = Origin::within(&self.inner, cx);
+        let call_id = self.inner.next_call();
+        Inner::admit(&self.inner, origin, call_id, tool, check).await
+    }
+}
+
+impl Admitted {
+    /// The tool that is called.
+    pub fn tool(&self) -> &Arc<Tool> {
+        &self.tool
+    }
+
+    /// Who calls.
+    pub fn caller(&self) -> &Caller {
+        &self.origin.caller
+    }
+
+    /// Names the call.
+    pub fn call_id(&self) -> CallId {
+        self.call_id
+    }
+
+    /// Names what it belongs to.
+    pub fn trace_id(&self) -> TraceId {
+        self.trace_id
+    }
+
+    /// How long the call may take, counted from its beginning.
+    pub fn limit(&self) -> Duration {
+        self.origin.limit
+    }
+
+    /// When it has taken that long.
+    pub fn deadline(&self) -> Instant {
+        self.origin.started + self.origin.limit
+    }
+
+    /// What travels with the call, for calls that its tool makes.
+    pub fn context(&self) -> CallContext {
+        let instance = &self.tool.instance;
+        CallContext::new(
+            self.call_id,
+            self.trace_id,
+            self.origin.caller.clone(),
+            instance.id.clone(),
+            instance.number,
+            self.deadline(),
+            self.origin.parent.clone(),
+            self.host.clone(),
+        )
+    }
+
+    /// The second half of [`Host::execute`]: has `check` look at the result, reports what came of the call, and gives its
+    /// permit back.
+    ///
+    /// `check` sees the result in whatever form it has; see [`Tool::result`]. No secret of the plugin is in the error.
+    pub fn finish<T>(
+        self,
+        outcome: Result<T, ToolError>,
+        check: impl FnOnce(&Tool, &T) -> Result<(), ToolError>,
+    ) -> Result<T, ToolError> {
+        let outcome =
+            outcome.and_then(|made| check(&self.tool, &made).map(|()| made)).map_err(|mut error| {
+                self.tool.instance.secrets().redact_error(&mut error);
+                error
+            });
+        self.host.report(self.call_id, &self.tool, &self.origin, outcome.as_ref().err());
+        outcome
+    }
+}
+
+/// Who calls, since when and how long, and from within which call.
+pub(crate) struct Origin {
+    pub(crate) caller: Caller,
+    pub(crate) started: Instant,
+    pub(crate) limit: Duration,
+    pub(crate) parent: Option<CallContext>,
+}
+
+impl Origin {
+    /// A call that no other one makes.
+    pub(crate) fn root(host: &Inner, caller: Caller, options: CallOptions) -> Self {
+        let limits = &host.limits;
+        let longest = gate::longest_call(&caller).unwrap_or(limits.max_timeout).min(limits.max_timeout);
+        let limit = options.timeout.unwrap_or(limits.call_timeout).min(longest);
+        Self { caller, started: Instant::now(), limit, parent: None }
+    }
+
+    /// A call that is made from within the call `cx`.
+    pub(crate) fn within(host: &Inner, cx: &CallContext) -> Self {
+        let started = Instant::now();
+        let limit = cx.deadline().saturating_duration_since(started);
+        Self { caller: host.caller_within(cx), started, limit, parent: Some(cx.clone()) }
+    }
+
+    fn deadline(&self) -> Instant {
+        self.started + self.limit
+    }
+}
+
+impl Inner {
+    pub(crate) fn next_call(&self) -> CallId {
+        CallId(self.ids.next())
+    }
+
+    /// Steps 1 to 4.
+    pub(crate) async fn admit(
+        this: &Arc<Self>,
+        origin: Origin,
+        call_id: CallId,
+        tool: &str,
+        mut check: impl FnMut(&Tool) -> Result<(), ToolError>,
+    ) -> Result<Admitted, ToolError> {
+        gate::count_call(&origin.caller)?;
+        loop {
+            let tool = this.let_through(&origin, tool)?;
+            check(&tool)?;
+            let in_flight = tool.instance.enter();
+            match this.permit(&origin, &tool).await {
+                Ok(permit) => {
+                    let trace_id = origin.parent.as_ref().map_or(TraceId(call_id.0), CallContext::trace_id);
+                    return Ok(Admitted {
+                        host: this.clone(),
+                        tool,
+                        origin,
+                        call_id,
+                        trace_id,
+                        _in_flight: in_flight,
+                        _permit: permit,
+                    });
+                }
+                // A new generation has taken over, or nobody has; looking again tells which.
+                Err(NoPermit::Stopped) if this.is_replaced(&tool) => {}
+                Err(no_permit) => {
+                    let error = refusal(no_permit, &origin, &tool);
+                    this.report(call_id, &tool, &origin, Some(&error));
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// Steps 1 and 2: looks the tool up and passes the gate.
+    fn let_through(&self, origin: &Origin, tool: &str) -> Result<Arc<Tool>, ToolError> {
+        if self.is_shutting_down() {
+            return Err(ToolError::ShuttingDown);
+        }
+        let snapshot = self.snapshot.load();
+        let found = self.registered_tool(&snapshot, &origin.caller, tool)?;
+        gate::may_call(self, &snapshot, &origin.caller, found)?;
+        if let Some(parent) = &origin.parent
+            && parent.chain().nth(self.limits.max_depth - 1).is_some()
+        {
+            let reason =
+                format!("tools may call each other {} deep, and this call is deeper", self.limits.max_depth);
+            return Err(ToolError::Forbidden { reason });
+        }
+        Ok(found.clone())
+    }
+
+    /// Step 4. A call from within a call of the same generation runs under that one's permit.
+    async fn permit(&self, origin: &Origin, tool: &Tool) -> Result<Option<OwnedSemaphorePermit>, NoPermit> {
+        let instance = &tool.instance;
+        let held = origin.parent.as_ref().is_some_and(|parent| {
+            parent.chain().any(|cx| cx.instance() == instance.number && *cx.plugin() == instance.id)
+        });
+        if held { Ok(None) } else { instance.permit(self.limits.queue, origin.deadline()).await.map(Some) }
+    }
+
+    fn is_replaced(&self, tool: &Tool) -> bool {
+        let snapshot = self.snapshot.load();
+        snapshot.tools.get(tool.name.as_str()).is_some_and(|now| now.instance.number != tool.instance.number)
+    }
+
+    /// The tool of this name, whoever may call it.
+    pub(crate) fn registered_tool<'a>(
+        &self,
+        snapshot: &'a crate::Snapshot,
+        caller: &Caller,
+        tool: &str,
+    ) -> Result<&'a Arc<Tool>, ToolError> {
+        snapshot.tools.get(tool).ok_or_else(|| {
+            let visible = self.visible_tools(snapshot, caller);
+            unknown(tool, visible.iter().map(|tool| -> &ToolName { &tool.name }))
+        })
+    }
+}
+
+fn refusal(no_permit: NoPermit, origin: &Origin, tool: &Tool) -> ToolError {
+    match no_permit {
+        NoPermit::Busy(waiting) => ToolError::Busy { plugin: tool.plugin().clone(), waiting },
+        NoPermit::TimedOut => ToolError::TimedOut { tool: tool.name.clone(), limit: origin.limit },
+        NoPermit::Stopped => {
+            let reason = "it was unloaded before the call began".to_owned();
+            ToolError::WrongState { plugin: tool.plugin().clone(), status: PluginStatus::Unloaded, reason }
+        }
+    }
+}
