@@ -1,11 +1,9 @@
 //! The plugin `core`: essential tools that are always there.
 
 mod atomic;
-mod base;
 mod calculate;
 mod competencies;
 mod config;
-mod encoding;
 mod git;
 mod list_directory;
 mod pattern;
@@ -23,9 +21,9 @@ use gathering_sandbox::Prober;
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use self::base::{Base, Names};
 use self::config::Config;
-use crate::{Builtin, Failure, NativePlugin, OwnPlaces};
+use crate::base::{self, Base, Names};
+use crate::{Builtin, Failure, NativePlugin, OwnPlaces, encoding};
 
 /// The plugin.
 pub(crate) fn builtin(own: OwnPlaces, prober: Arc<Prober>) -> Builtin {

@@ -3,8 +3,11 @@
 //! A plugin of your own is a [`Builtin`]: what it says of itself, and a function that makes it from its configuration.
 //! [`NativePlugin`] turns plain Rust functions into tools; see there for an example.
 
+mod base;
 mod builtin;
 mod core;
+mod documents;
+mod encoding;
 mod native;
 
 pub use builtin::{OwnPlaces, all};

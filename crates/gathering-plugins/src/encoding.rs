@@ -4,7 +4,7 @@ use std::io::Read;
 
 use encoding_rs::{DecoderResult, EncoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
-use super::base::shown;
+use crate::base::shown;
 use crate::{Cancel, Failure};
 
 /// Names that Python has and the web does not: <https://encoding.spec.whatwg.org/#names-and-labels>.
@@ -17,7 +17,7 @@ const PYTHON_NAMES: [(&str, &str); 5] = [
 ];
 
 /// The encoding of this name. `latin-1` and `ascii` are read as windows-1252, as browsers do.
-fn named(name: &str) -> Result<&'static Encoding, Failure> {
+pub(super) fn named(name: &str) -> Result<&'static Encoding, Failure> {
     let plain = name.trim().to_ascii_lowercase().replace('_', "-");
     let label =
         PYTHON_NAMES.iter().find(|(python, _)| *python == plain).map_or(plain.as_str(), |(_, web)| *web);
@@ -43,7 +43,7 @@ pub(super) fn decode(
     let mut buffer = vec![0; 64 * 1024];
     let mut fill = |buffer: &mut [u8]| -> Result<usize, Failure> {
         cancel.check()?;
-        source.read(buffer).map_err(|error| super::base::io_failure(path, &error))
+        source.read(buffer).map_err(|error| crate::base::io_failure(path, &error))
     };
     let mut length = fill(&mut buffer)?;
     let encoding = match Encoding::for_bom(&buffer[..length]) {

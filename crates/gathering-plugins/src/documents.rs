@@ -1,0 +1,7 @@
+//! The plugin `documents`: files of many formats, as content that an agent can use.
+#![expect(dead_code, reason = "the worker that runs formats comes next")]
+
+mod decode;
+mod format;
+mod picture;
+mod text;

@@ -1,0 +1,162 @@
+//! Pictures of text: laid out here, drawn as SVG, and painted with the fonts that come with the program.
+
+use std::fmt::Write;
+use std::sync::{Arc, OnceLock};
+
+use resvg::tiny_skia::{Pixmap, Transform};
+use resvg::usvg::{Options, Tree, fontdb};
+
+use super::format::{FormatError, Previewing};
+
+/// The width in which everything is laid out; the picture is scaled from it to what is wanted.
+const WIDTH: f32 = 960.0;
+const MARGIN: f32 = 28.0;
+/// The size of a letter of code, and how wide it is: the font Hack has one width.
+const CODE: f32 = 13.0;
+const CODE_WIDTH: f32 = CODE * 0.602;
+const CODE_LINE: f32 = 18.0;
+/// The largest picture, in pixels of a side.
+const LARGEST: u32 = 4096;
+
+/// A picture of lines of code or plain text, numbered, as many as there is room for.
+pub(super) fn code(text: &str, wanted: &Previewing) -> Result<Vec<u8>, FormatError> {
+    let mut canvas = Canvas::new(wanted);
+    let columns = ((WIDTH - 2.0 * MARGIN - 48.0) / CODE_WIDTH) as usize;
+    let room = ((canvas.height - 2.0 * MARGIN) / CODE_LINE) as usize;
+    for (number, line) in text.lines().take(room.max(1)).enumerate() {
+        let y = MARGIN + CODE_LINE * (number as f32 + 0.75);
+        let label = (number + 1).to_string();
+        canvas.text(MARGIN + 36.0 - label.len() as f32 * CODE_WIDTH, y, &Ink::FAINT, &label);
+        canvas.text(MARGIN + 48.0, y, &Ink::CODE, &fitted(line, columns));
+        canvas.used(y + CODE_LINE / 2.0);
+    }
+    canvas.paint()
+}
+
+/// How something is written.
+pub(super) struct Ink {
+    pub(super) family: &'static str,
+    pub(super) size: f32,
+    pub(super) colour: &'static str,
+    /// The bundled fonts have one weight: a bold letter is one with a seam.
+    pub(super) bold: bool,
+}
+
+impl Ink {
+    const CODE: Self = Self { family: "Hack", size: CODE, colour: "#24292f", bold: false };
+    const FAINT: Self = Self { family: "Hack", size: CODE, colour: "#afb8c1", bold: false };
+}
+
+/// What is drawn on.
+pub(super) struct Canvas {
+    svg: String,
+    width: u32,
+    /// In units of the layout.
+    pub(super) height: f32,
+    end: f32,
+}
+
+impl Canvas {
+    pub(super) fn new(wanted: &Previewing) -> Self {
+        let (width, height) = (wanted.width.clamp(16, LARGEST), wanted.height.clamp(16, LARGEST));
+        Self { svg: String::new(), width, height: WIDTH * height as f32 / width as f32, end: MARGIN }
+    }
+
+    /// Notes that something reaches down to `y`.
+    pub(super) fn used(&mut self, y: f32) {
+        self.end = self.end.max(y);
+    }
+
+    pub(super) fn text(&mut self, x: f32, y: f32, ink: &Ink, text: &str) {
+        let Ink { family, size, colour, bold } = ink;
+        let seam =
+            if *bold { format!(" stroke='{colour}' stroke-width='{}'", size / 28.0) } else { String::new() };
+        let _ = write!(
+            self.svg,
+            "<text x='{x:.1}' y='{y:.1}' font-family='{family}' font-size='{size}' fill='{colour}'{seam} \
+             xml:space='preserve'>{}</text>",
+            escaped(text)
+        );
+    }
+
+    pub(super) fn rectangle(&mut self, [x, y, width, height]: [f32; 4], colour: &str) {
+        let _ = write!(
+            self.svg,
+            "<rect x='{x:.1}' y='{y:.1}' width='{width:.1}' height='{height:.1}' fill='{colour}'/>"
+        );
+    }
+
+    /// The picture, as tall as what was drawn.
+    pub(super) fn paint(self) -> Result<Vec<u8>, FormatError> {
+        let height = (self.end + MARGIN).min(self.height);
+        let scale = self.width as f32 / WIDTH;
+        let svg = format!(
+            "<svg xmlns='http://www.w3.org/2000/svg' width='{WIDTH}' height='{height}'>\
+             <rect width='100%' height='100%' fill='#ffffff'/>{}</svg>",
+            self.svg
+        );
+        let failed =
+            |error: String| FormatError::unsupported(format!("its picture cannot be drawn: {error}"));
+        let options =
+            Options { fontdb: fonts(&self.svg), font_family: "Ubuntu".to_owned(), ..Options::default() };
+        let tree = Tree::from_str(&svg, &options).map_err(|error| failed(error.to_string()))?;
+        let mut pixels = Pixmap::new(self.width, ((height * scale).ceil() as u32).max(1))
+            .ok_or_else(|| failed("it is too large".to_owned()))?;
+        resvg::render(&tree, Transform::from_scale(scale, scale), &mut pixels.as_mut());
+        pixels.encode_png().map_err(|error| failed(error.to_string()))
+    }
+}
+
+/// The bundled fonts; with the system's, if there are letters that are hardly in them.
+fn fonts(text: &str) -> Arc<fontdb::Database> {
+    static BUNDLED: OnceLock<Arc<fontdb::Database>> = OnceLock::new();
+    static ALL: OnceLock<Arc<fontdb::Database>> = OnceLock::new();
+    let bundled = || {
+        let mut fonts = fontdb::Database::new();
+        for font in [epaint_default_fonts::UBUNTU_LIGHT, epaint_default_fonts::HACK_REGULAR] {
+            fonts.load_font_data(font.to_vec());
+        }
+        fonts
+    };
+    // Beyond Latin, Greek, Cyrillic, punctuation and symbols.
+    if text.chars().any(|letter| matches!(letter, '\u{530}'..='\u{1dff}' | '\u{2e80}'..='\u{1f2ff}')) {
+        let all = || {
+            let mut fonts = bundled();
+            fonts.load_system_fonts();
+            Arc::new(fonts)
+        };
+        return ALL.get_or_init(all).clone();
+    }
+    BUNDLED.get_or_init(|| Arc::new(bundled())).clone()
+}
+
+/// What of a line fits into so many columns, with tabs as spaces and without what cannot be drawn.
+pub(super) fn fitted(line: &str, columns: usize) -> String {
+    let mut fitted = String::new();
+    for letter in line.chars() {
+        if fitted.chars().count() >= columns {
+            fitted.pop();
+            fitted.push('…');
+            break;
+        }
+        match letter {
+            '\t' => fitted.push_str("    "),
+            letter if letter.is_control() => {}
+            letter => fitted.push(letter),
+        }
+    }
+    fitted
+}
+
+fn escaped(text: &str) -> String {
+    text.chars()
+        // What XML cannot hold at all.
+        .filter(|letter| !matches!(letter, '\0'..='\u{8}' | '\u{b}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}'))
+        .flat_map(|letter| match letter {
+            '<' => "&lt;".chars().collect::<Vec<_>>(),
+            '>' => "&gt;".chars().collect(),
+            '&' => "&amp;".chars().collect(),
+            letter => vec![letter],
+        })
+        .collect()
+}
