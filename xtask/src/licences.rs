@@ -2,7 +2,8 @@
 
 use crate::metadata::Metadata;
 
-/// What we accept. MPL-2.0 asks for nothing beyond the files that are under it.
+/// What we accept. MPL-2.0 asks for nothing beyond the files that are under it; OFL-1.1 and Ubuntu-font-1.0 let fonts be
+/// given on with programs, CDLA-Permissive-2.0 certificates.
 const ACCEPTED: &[&str] = &[
     "0BSD",
     "Apache-2.0",
@@ -11,10 +12,13 @@ const ACCEPTED: &[&str] = &[
     "BSD-3-Clause",
     "BSL-1.0",
     "CC0-1.0",
+    "CDLA-Permissive-2.0",
     "ISC",
     "MIT",
     "MIT-0",
     "MPL-2.0",
+    "OFL-1.1",
+    "Ubuntu-font-1.0",
     "Unicode-3.0",
     "Unlicense",
     "Zlib",

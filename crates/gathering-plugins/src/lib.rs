@@ -8,6 +8,8 @@ mod builtin;
 mod core;
 mod documents;
 mod encoding;
+#[allow(dead_code, clippy::allow_attributes, reason = "each plugin uses some of it")]
+mod http;
 mod native;
 
 pub use builtin::{OwnPlaces, all};

@@ -9,8 +9,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
 use gathering_core::{
-    BoxFuture, LoadError, LoadErrorKind, LoadRequest, Plugin, PluginId, PluginManifest, PluginSource,
-    Runtime, VERSION,
+    BoxFuture, LoadError, LoadErrorKind, LoadRequest, Plugin, PluginId, PluginManifest, PluginSecrets,
+    PluginSource, Runtime, VERSION,
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -19,7 +19,8 @@ pub use failure::Failure;
 pub use function::Cancel;
 pub use plugin::NativePlugin;
 
-type Start = dyn Fn(PluginManifest, &Value) -> Result<Box<dyn Plugin>, LoadError> + Send + Sync;
+type Start =
+    dyn Fn(PluginManifest, &Value, &Arc<PluginSecrets>) -> Result<Box<dyn Plugin>, LoadError> + Send + Sync;
 
 /// A plugin that is part of the program: what it says of itself, and how it is started.
 #[derive(Clone)]
@@ -37,6 +38,18 @@ impl Builtin {
     pub fn new(
         manifest: PluginManifest,
         start: impl Fn(PluginManifest, &Value) -> Result<Box<dyn Plugin>, LoadError> + Send + Sync + 'static,
+    ) -> Self {
+        Self::with_secrets(manifest, move |manifest, config, _| start(manifest, config))
+    }
+
+    /// A plugin that knows secrets: those that its manifest asks for and its operator grants. `start` keeps what it is
+    /// given and asks it for each secret when that is needed; in what the plugin says, `***` stands in its place.
+    pub fn with_secrets(
+        manifest: PluginManifest,
+        start: impl Fn(PluginManifest, &Value, &Arc<PluginSecrets>) -> Result<Box<dyn Plugin>, LoadError>
+        + Send
+        + Sync
+        + 'static,
     ) -> Self {
         let id = manifest.metadata.id.clone();
         let manifest = manifest
@@ -133,10 +146,13 @@ impl Runtime for NativeRuntime {
         Box::pin(async move {
             let Builtin { manifest, start, .. } = self.find(request.source)?;
             let (manifest, config) = (Arc::unwrap_or_clone(manifest?), request.config.clone());
-            tokio::task::spawn_blocking(move || start(manifest, &config)).await.unwrap_or_else(|error| {
-                let message = format!("it failed while it was started: {error}");
-                Err(LoadError::new(LoadErrorKind::InvalidPlugin, message))
-            })
+            let secrets = request.secrets.clone();
+            tokio::task::spawn_blocking(move || start(manifest, &config, &secrets)).await.unwrap_or_else(
+                |error| {
+                    let message = format!("it failed while it was started: {error}");
+                    Err(LoadError::new(LoadErrorKind::InvalidPlugin, message))
+                },
+            )
         })
     }
 }

@@ -5,8 +5,8 @@ use std::future::Future;
 use std::sync::Arc;
 
 use gathering_core::{
-    BoxFuture, CallContext, LoadError, LoadErrorKind, Plugin, PluginManifest, Tier, ToolCall, ToolError,
-    ToolName, ToolOutput,
+    BoxFuture, CallContext, Health, LoadError, LoadErrorKind, Plugin, PluginManifest, Tier, ToolCall,
+    ToolError, ToolName, ToolOutput,
 };
 use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -59,8 +59,12 @@ pub struct NativePlugin {
     /// The tools that were given a function twice.
     twice: Vec<String>,
     tiers: HashMap<String, Box<TierOf>>,
+    health: Box<HealthOf>,
     concurrency: usize,
 }
+
+/// Says how the plugin feels.
+type HealthOf = dyn Fn() -> Health + Send + Sync;
 
 /// Says how what runs a tool is confined.
 type TierOf = dyn Fn() -> Option<Tier> + Send + Sync;
@@ -69,7 +73,8 @@ impl NativePlugin {
     /// A plugin whose tools have no functions yet. It serves 64 calls at once.
     pub fn new(manifest: PluginManifest) -> Self {
         let (functions, tiers) = (HashMap::new(), HashMap::new());
-        Self { manifest, functions, twice: Vec::new(), tiers, concurrency: 64 }
+        let health = Box::new(Health::healthy);
+        Self { manifest, functions, twice: Vec::new(), tiers, health, concurrency: 64 }
     }
 
     /// Sets how many calls it serves at once; at least 1.
@@ -146,6 +151,12 @@ impl NativePlugin {
         self
     }
 
+    /// Says how the plugin feels when the host asks; without it, healthy. It is quick and never waits.
+    pub fn health(mut self, health: impl Fn() -> Health + Send + Sync + 'static) -> Self {
+        self.health = Box::new(health);
+        self
+    }
+
     fn function(mut self, name: &str, function: Function) -> Self {
         if self.functions.insert(name.to_owned(), function).is_some() {
             self.twice.push(name.to_owned());
@@ -155,7 +166,7 @@ impl NativePlugin {
 
     /// The plugin, if each tool of the manifest has its function and each function its tool.
     pub fn finish(self) -> Result<Box<dyn Plugin>, LoadError> {
-        let Self { manifest, functions, twice, tiers, concurrency } = self;
+        let Self { manifest, functions, twice, tiers, health, concurrency } = self;
         let refuse = |message: String| Err(LoadError::new(LoadErrorKind::InvalidPlugin, message));
         if let Some(name) = twice.first() {
             return refuse(format!("the tool `{name}` was given two functions"));
@@ -173,7 +184,7 @@ impl NativePlugin {
             ));
         }
         let threads = Arc::new(Semaphore::new(concurrency));
-        Ok(Box::new(Running { manifest, functions, tiers, threads, concurrency }))
+        Ok(Box::new(Running { manifest, functions, tiers, health, threads, concurrency }))
     }
 }
 
@@ -182,6 +193,7 @@ struct Running {
     manifest: PluginManifest,
     functions: HashMap<String, Function>,
     tiers: HashMap<String, Box<TierOf>>,
+    health: Box<HealthOf>,
     /// A permit is held by each function that runs on a thread, also after its call was dropped.
     threads: Arc<Semaphore>,
     concurrency: usize,
@@ -203,6 +215,10 @@ impl Plugin for Running {
             };
             function.run(call, cx, self.thread()).await
         })
+    }
+
+    fn health(&self) -> BoxFuture<'_, Health> {
+        Box::pin(async move { (self.health)() })
     }
 
     fn unload(&self) -> BoxFuture<'_, ()> {
