@@ -23,7 +23,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use self::config::Config;
 use crate::base::{self, Base, Names};
-use crate::{Builtin, Failure, NativePlugin, OwnPlaces, encoding};
+use crate::{Builtin, Failure, NativePlugin, OwnPlaces, encoding, worker};
 
 /// The plugin.
 pub(crate) fn builtin(own: OwnPlaces, prober: Arc<Prober>) -> Builtin {
@@ -124,12 +124,12 @@ fn start(
         .blocking_tool("run_command", move |arguments, cx, cancel| {
             run_command::run_command(&runs, &arguments, cx, cancel)
         })
-        .tier_of("run_command", move || confines.prober.known().and_then(run_command::tier))
+        .tier_of("run_command", move || confines.prober.known().and_then(worker::tier))
         .async_tool("python_eval", move |arguments, cx| {
             let core = evaluates.clone();
             async move { python_eval::python_eval(&core, arguments, &cx).await }
         })
-        .tier_of("python_eval", move || interprets.prober.known().and_then(run_command::tier))
+        .tier_of("python_eval", move || interprets.prober.known().and_then(worker::tier))
         .async_tool("create_plugin", plugin_authoring::create_plugin)
         .async_tool("update_plugin", plugin_authoring::update_plugin)
         .async_tool("remove_plugin", plugin_authoring::remove_plugin)

@@ -11,6 +11,8 @@ mod encoding;
 #[allow(dead_code, clippy::allow_attributes, reason = "each plugin uses some of it")]
 mod http;
 mod native;
+mod worker;
 
 pub use builtin::{OwnPlaces, all};
 pub use native::{Builtin, Cancel, Failure, NativePlugin, NativeRuntime};
+pub use worker::serve as serve_worker;

@@ -1,6 +1,6 @@
 //! The tier that holds on this machine, tried once.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use crate::{Report, Tier, ToolUser, probe};
@@ -119,6 +119,14 @@ impl Prober {
     /// What holds, if that was tried already.
     pub fn known(&self) -> Option<&Holds> {
         self.holds.get()
+    }
+
+    /// The program that applies the confinement, if one is named: the `gathering` binary.
+    pub fn launcher(&self) -> Option<&Path> {
+        match &self.confinement {
+            Confinement::Sandbox { launcher, .. } => Some(launcher),
+            Confinement::Unconfined => None,
+        }
     }
 
     fn try_it(&self) -> Holds {

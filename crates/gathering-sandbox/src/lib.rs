@@ -35,4 +35,4 @@ pub use probe::{Attack, Check, Report, TierReport, probe};
 pub use spawn::{Job, Stdio, spawn};
 pub use usage::{Budget, Usage, watch};
 pub use warm::{Newborn, WarmParent};
-pub use wire::{Applied, Gap};
+pub use wire::{Applied, Gap, receive_message, send_message};

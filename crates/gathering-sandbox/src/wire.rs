@@ -130,13 +130,34 @@ pub(crate) struct Outcome {
     pub(crate) leftover: Option<String>,
 }
 
-/// Sends a message, and descriptors with it.
+/// Sends a message of this crate's, and descriptors with it.
 pub(crate) fn send(socket: &UnixStream, message: &impl Serialize, with: &[BorrowedFd<'_>]) -> io::Result<()> {
+    send_message(socket, message, with, MAX_MESSAGE)
+}
+
+/// Receives a message of this crate's and the descriptors that came with it; `None` at the end.
+pub(crate) fn receive<T: DeserializeOwned>(socket: &UnixStream) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
+    receive_message(socket, MAX_MESSAGE)
+}
+
+/// Sends a message of at most `most` bytes as JSON, and up to 16 descriptors with it: for what a server and a confined
+/// program of its own say to each other.
+///
+/// # Errors
+///
+/// [`io::ErrorKind::FileTooLarge`] if the message is larger; nothing was sent then.
+pub fn send_message(
+    socket: &UnixStream,
+    message: &impl Serialize,
+    with: &[BorrowedFd<'_>],
+    most: usize,
+) -> io::Result<()> {
     let body = serde_json::to_vec(message)?;
-    if body.len() > MAX_MESSAGE {
-        return Err(io::Error::other(format!("{} bytes: at most {MAX_MESSAGE} can be sent", body.len())));
-    }
-    let length = u32::try_from(body.len()).expect("it is at most MAX_MESSAGE").to_le_bytes();
+    let length = u32::try_from(body.len()).ok().filter(|_| body.len() <= most);
+    let Some(length) = length.map(u32::to_le_bytes) else {
+        let error = format!("{} bytes: at most {most} can be sent", body.len());
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, error));
+    };
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
     if !with.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(with)) {
@@ -154,8 +175,15 @@ pub(crate) fn send(socket: &UnixStream, message: &impl Serialize, with: &[Borrow
     Ok(())
 }
 
-/// Receives a message and the descriptors that came with it; `None` at the end.
-pub(crate) fn receive<T: DeserializeOwned>(socket: &UnixStream) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
+/// Receives what [`send_message`] sent, of at most `most` bytes, and the descriptors that came with it; `None` at the end.
+///
+/// # Errors
+///
+/// [`io::ErrorKind::FileTooLarge`] if the message is larger; it was not read then.
+pub fn receive_message<T: DeserializeOwned>(
+    socket: &UnixStream,
+    most: usize,
+) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
     let mut length = [0; 4];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
@@ -181,8 +209,12 @@ pub(crate) fn receive<T: DeserializeOwned>(socket: &UnixStream) -> io::Result<Op
         .flatten()
         .collect();
     let length = u32::from_le_bytes(length) as usize;
-    if received.bytes < 4 || length > MAX_MESSAGE {
+    if received.bytes < 4 {
         return Err(io::Error::other("it is not a message of this program"));
+    }
+    if length > most {
+        let error = format!("a message of {length} bytes: at most {most} are taken");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, error));
     }
     let mut body = vec![0; length];
     (&*socket).read_exact(&mut body)?;

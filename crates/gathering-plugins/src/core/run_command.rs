@@ -20,6 +20,7 @@ pub(super) use self::report::at_limit;
 use super::Core;
 use super::base::shown;
 use super::time::Time;
+use crate::worker::tier;
 use crate::{Cancel, Failure};
 
 const NAME: &str = "run_command";
@@ -92,16 +93,6 @@ pub(super) struct Arguments {
     timeout: f64,
     cwd: String,
     env: BTreeMap<String, String>,
-}
-
-/// How a command is confined on this machine, if that was tried and one can be run.
-pub(super) fn tier(holds: &Holds) -> Option<Tier> {
-    match holds {
-        Holds::Sandbox { tier: gathering_sandbox::Tier::Isolated, .. } => Some(Tier::Isolated),
-        Holds::Sandbox { tier: gathering_sandbox::Tier::Confined, .. } => Some(Tier::Confined),
-        Holds::Unconfined(_) => Some(Tier::Unconfined),
-        Holds::Nothing(_) => None,
-    }
 }
 
 /// Refuses where the operator wants nothing run.
