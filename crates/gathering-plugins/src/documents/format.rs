@@ -230,7 +230,7 @@ pub(crate) trait Format: Sync {
 
 /// Every format: one line each. The surest come first, since a file is of the first format that recognises it.
 pub(crate) fn all() -> &'static [&'static dyn Format] {
-    &[&super::text::Text]
+    &[&super::bitmap::Bitmap, &super::pdf::Pdf, &super::text::Text]
 }
 
 impl Source {
