@@ -32,7 +32,8 @@ $(VENV)/.ready:
 # What only tests want: the oracle for versions, arrays to convert, models as arguments, what the
 # plugin of the document needs, and the judge of the stubs.
 $(VENV)/.tests: $(VENV)/.ready Makefile
-	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python packaging numpy pydantic mypy "requests>=2.28"
+	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python packaging numpy pydantic mypy "requests>=2.28" \
+	  coloraide pillow
 	@touch $@
 
 build:

@@ -17,6 +17,8 @@ const MAX_PATH: usize = 4096;
 /// A folder by its handle. Paths are resolved beneath it by the kernel (`openat2`), so that neither `..` nor a symbolic
 /// link leads out, whoever exchanges what meanwhile.
 pub(super) struct Base {
+    /// The plugin whose tools work in it, as errors name it.
+    pub(super) plugin: &'static str,
     pub(super) dir: Dir,
     /// Where it lies, without symbolic links.
     pub(super) path: PathBuf,
@@ -61,18 +63,18 @@ impl Names {
 }
 
 impl Base {
-    /// Opens the folder at `path`, of which the files and folders `private` are kept from all tools.
-    pub(super) fn open(path: &str, private: &[String]) -> Result<Self, LoadError> {
+    /// Opens the folder at `path` for the tools of `plugin`, of which the files and folders `private` are kept from all tools.
+    pub(super) fn open(plugin: &'static str, path: &str, private: &[String]) -> Result<Self, LoadError> {
         let failed = |error: io::Error| {
             let message = format!(
-                "the folder `{path}` (the setting `base_path` of the plugin `core`) cannot be opened: {error}"
+                "the folder `{path}` (the setting `base_path` of the plugin `{plugin}`) cannot be opened: {error}"
             );
             LoadError::new(LoadErrorKind::NotFound, message)
         };
         let canonical = std::fs::canonicalize(path).map_err(failed)?;
         let dir = Dir::open_ambient_dir(&canonical, ambient_authority()).map_err(failed)?;
         let private = Names::new(&[private, &[ALWAYS_PRIVATE.to_owned()]].concat());
-        Ok(Self { dir, path: canonical, private })
+        Ok(Self { plugin, dir, path: canonical, private })
     }
 
     /// Whether tools are kept from a path, which is relative to the folder and without symbolic links.

@@ -18,5 +18,5 @@ pub struct OwnPlaces {
 
 /// Every built-in plugin; one line each. `prober` knows how what their tools run is confined.
 pub fn all(own: &OwnPlaces, prober: &Arc<Prober>) -> Vec<Builtin> {
-    vec![crate::core::builtin(own.clone(), prober.clone())]
+    vec![crate::core::builtin(own.clone(), prober.clone()), crate::design::builtin(own.clone())]
 }

@@ -1,6 +1,5 @@
 //! The plugin `core`: essential tools that are always there.
 
-mod atomic;
 mod calculate;
 mod competencies;
 mod config;
@@ -22,6 +21,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use self::config::Config;
+pub(crate) use self::config::{private_schema, protected_schema};
 use crate::base::{self, Base, Names};
 use crate::{Builtin, Failure, NativePlugin, OwnPlaces, encoding, worker};
 
@@ -99,7 +99,7 @@ fn start(
     })?;
     config.private.extend(own.private.iter().map(|path| path.display().to_string()));
     config.protected.extend(own.protected.iter().map(|path| path.display().to_string()));
-    let base = Base::open(&config.base_path, &config.private)?;
+    let base = Base::open("core", &config.base_path, &config.private)?;
     let running = Semaphore::new(MOST_RUNNING);
     let core = Arc::new(Core { base, protected: Names::new(&config.protected), config, prober, running });
     let [reads, writes, lists, states, diffs, runs, confines, evaluates, interprets] =

@@ -3,14 +3,17 @@
 //! A plugin of your own is a [`Builtin`]: what it says of itself, and a function that makes it from its configuration.
 //! [`NativePlugin`] turns plain Rust functions into tools; see there for an example.
 
+mod atomic;
 mod base;
 mod builtin;
 mod core;
+mod design;
 mod documents;
 mod encoding;
 #[allow(dead_code, clippy::allow_attributes, reason = "each plugin uses some of it")]
 mod http;
 mod native;
+mod save;
 mod worker;
 
 pub use builtin::{OwnPlaces, all};

@@ -62,23 +62,33 @@ pub(super) fn schema() -> Value {
                 (1GiB), `processes` (64), `cpu_seconds` of one process (no limit), `file_size` (256MiB), `tmp_size` \
                 (256MiB), `disk` of all files that it writes (1GiB)",
         },
-        "protected": {
-            "type": "array",
-            "items": {"type": "string"},
-            "default": [
-                ".git", ".gathering", ".mcp.json", ".vscode", ".idea", ".cursor", ".claude", ".envrc", ".bashrc",
-                ".bash_profile", ".bash_login", ".profile", ".zshrc", ".zshenv", ".zprofile", ".gitconfig", ".ssh",
-            ],
-            "description": "Files and folders that `write_file` and commands do not touch, because other programs run \
-                what they say: each by its name, wherever it lies, or by its absolute path. Of `.git` commands may \
-                write all but what holds programs, so that they can commit",
-        },
-        "private": {
-            "type": "array",
-            "items": {"type": "string"},
-            "default": [],
-            "description": "Files and folders that the tools and commands neither read, list nor write, beside `.gathering`: each by \
-                its name, wherever it lies, or by its absolute path",
-        },
+        "protected": protected_schema(),
+        "private": private_schema(),
+    })
+}
+
+/// The setting of every plugin that writes files: what other programs run.
+pub(crate) fn protected_schema() -> Value {
+    json!({
+        "type": "array",
+        "items": {"type": "string"},
+        "default": [
+            ".git", ".gathering", ".mcp.json", ".vscode", ".idea", ".cursor", ".claude", ".envrc", ".bashrc",
+            ".bash_profile", ".bash_login", ".profile", ".zshrc", ".zshenv", ".zprofile", ".gitconfig", ".ssh",
+        ],
+        "description": "Files and folders that `write_file` and commands do not touch, because other programs run \
+            what they say: each by its name, wherever it lies, or by its absolute path. Of `.git` commands may \
+            write all but what holds programs, so that they can commit",
+    })
+}
+
+/// The setting of every plugin that opens files: what is kept from its tools.
+pub(crate) fn private_schema() -> Value {
+    json!({
+        "type": "array",
+        "items": {"type": "string"},
+        "default": [],
+        "description": "Files and folders that the tools and commands neither read, list nor write, beside `.gathering`: each by \
+            its name, wherever it lies, or by its absolute path",
     })
 }

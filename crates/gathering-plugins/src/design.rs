@@ -1,0 +1,123 @@
+//! The plugin `design`: palettes, pictures, mockups, and what design tools of others hold.
+
+mod color;
+mod competencies;
+mod config;
+mod draw;
+mod palette;
+mod picture;
+
+use std::io::Read;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use gathering_core::{Content, LoadError, LoadErrorKind, Plugin, PluginManifest, ToolOutput};
+use serde_json::{Value, json};
+
+use self::config::Config;
+use crate::base::{Base, Names, io_failure, shown};
+use crate::save::{Place, save};
+use crate::{Builtin, Cancel, Failure, NativePlugin, OwnPlaces};
+
+/// The plugin.
+pub(crate) fn builtin(own: OwnPlaces) -> Builtin {
+    Builtin::new(manifest(), move |manifest, config| start(manifest, config, &own))
+}
+
+fn manifest() -> PluginManifest {
+    let manifest = json!({
+        "metadata": {
+            "id": "design",
+            "name": "Design",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Palettes, picture editing and interface mockups",
+            "author": "GatheRing Team",
+            "license": "MIT OR Apache-2.0",
+            "tags": ["design", "images", "colors", "mockups"],
+            "config_schema": config::schema(),
+        },
+        "tools": [palette::definition()],
+        "competencies": competencies::definitions(),
+    });
+    serde_json::from_value(manifest).expect("the manifest is part of the program, and a test reads it")
+}
+
+/// What the tools share.
+struct Design {
+    base: Base,
+    /// What is not written, because other programs run what it says.
+    protected: Names,
+    config: Config,
+}
+
+fn start(manifest: PluginManifest, config: &Value, own: &OwnPlaces) -> Result<Box<dyn Plugin>, LoadError> {
+    let mut config: Config = serde_json::from_value(config.clone()).map_err(|error| {
+        LoadError::new(LoadErrorKind::InvalidPlugin, format!("its configuration: {error}"))
+    })?;
+    config.private.extend(own.private.iter().map(|path| path.display().to_string()));
+    config.protected.extend(own.protected.iter().map(|path| path.display().to_string()));
+    let base = Base::open("design", &config.base_path, &config.private)?;
+    let design = Arc::new(Design { base, protected: Names::new(&config.protected), config });
+    let [colors] = std::array::from_fn(|_| design.clone());
+    NativePlugin::new(manifest)
+        .blocking_tool("generate_palette", move |arguments, _, cancel| {
+            palette::generate_palette(&colors, &arguments, cancel)
+        })
+        .finish()
+}
+
+impl Design {
+    /// The bytes of a file in the working folder.
+    fn read(&self, path: &str) -> Result<Vec<u8>, Failure> {
+        let most = self.config.max_file_bytes;
+        let file = self.base.open_file(path)?;
+        let mut bytes = Vec::new();
+        file.take(most as u64 + 1).read_to_end(&mut bytes).map_err(|error| io_failure(path, &error))?;
+        if bytes.len() > most {
+            let path = shown(path);
+            return Err(
+                format!("`{path}` has more than the {most} bytes of the setting `max_file_bytes`").into()
+            );
+        }
+        Ok(bytes)
+    }
+
+    /// Writes one file, whole or not at all. Folders on the way are made.
+    fn save(&self, path: &str, bytes: &[u8], overwrite: bool, cancel: &Cancel) -> Result<(), Failure> {
+        let most = self.config.max_file_bytes;
+        if bytes.len() > most {
+            let count = bytes.len();
+            return Err(format!(
+                "the picture has {count} bytes, more than the {most} of the setting `max_file_bytes`"
+            )
+            .into());
+        }
+        let place = Place { given: path, create_parents: true, overwrite };
+        save(&self.base, &self.protected, place, bytes, cancel).map(|_| ())
+    }
+
+    /// Writes files that share a name and differ in their endings. Gives their paths.
+    fn save_all(
+        &self,
+        stem: &str,
+        files: &[(&str, &[u8])],
+        overwrite: bool,
+        cancel: &Cancel,
+    ) -> Result<Vec<String>, Failure> {
+        let mut written = Vec::new();
+        for (ending, bytes) in files {
+            let path = format!("{stem}.{ending}");
+            self.save(&path, bytes, overwrite, cancel)?;
+            written.push(path);
+        }
+        Ok(written)
+    }
+}
+
+/// A result with a picture beside it, which a model can look at.
+fn with_picture(value: Value, bytes: &[u8], media_type: &str) -> ToolOutput {
+    let picture = Content::Image { data: STANDARD.encode(bytes), media_type: media_type.to_owned() };
+    let parts = vec![Content::Json { value: value.clone() }, picture];
+    ToolOutput { value, parts }
+}

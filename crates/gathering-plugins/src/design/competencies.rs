@@ -1,0 +1,34 @@
+//! The competencies of the design plugin.
+
+use serde_json::{Value, json};
+
+pub(super) fn definitions() -> Value {
+    json!([
+        {
+            "id": "color_theory",
+            "name": "Color Theory",
+            "description": "Choosing colours that go together and can be read",
+            "category": "graphic_design",
+            "level": "novice",
+            "capabilities": ["Build palettes from a colour, a picture or a mood", "Judge contrast by WCAG"],
+            "tools_enabled": ["generate_palette"],
+        },
+        {
+            "id": "image_editing",
+            "name": "Image Editing",
+            "description": "Changing pictures: size, crop, colour, text, format",
+            "category": "graphic_design",
+            "level": "novice",
+            "capabilities": ["Resize and crop for a purpose", "Correct colours", "Convert between formats"],
+            "tools_enabled": [],
+        },
+        {
+            "id": "graphic_design",
+            "name": "Graphic Design",
+            "description": "Looking into design files, and taking pictures out of them",
+            "category": "graphic_design",
+            "capabilities": ["Read the structure of a Figma file", "Export its parts"],
+            "tools_enabled": [],
+        },
+    ])
+}
