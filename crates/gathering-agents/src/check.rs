@@ -134,9 +134,10 @@ pub(crate) fn within_parent(
     held: &[HeldCompetency],
 ) -> Result<(), AgentError> {
     for above in parent.into_iter().flat_map(AgentRights::lineage) {
+        let reach = snapshot.reach(&above.competencies);
         let excess = held.iter().filter_map(|held| {
             let required = Requirement { id: held.id.clone(), level: Some(held.level.clone()) };
-            (!snapshot.holds(&above.competencies, &required)).then(|| granted_as(held))
+            (!reach.satisfies(&required)).then(|| granted_as(held))
         });
         let excess: Vec<_> = excess.collect();
         if !excess.is_empty() {

@@ -46,7 +46,7 @@ impl Agents {
         let goal = check::competencies(&snapshot, &[CompetencyGrant::from(to)])?.remove(0);
         let holds = |held: &[HeldCompetency], wanted: &CompetencyId, level: Option<&HeldCompetency>| {
             let level = level.map(|goal| goal.level.clone());
-            snapshot.holds(held, &Requirement { id: wanted.clone(), level })
+            snapshot.reach(held).satisfies(&Requirement { id: wanted.clone(), level })
         };
         let wanted_level = to.contains(':').then_some(&goal);
         let mut held = rights.competencies.clone();

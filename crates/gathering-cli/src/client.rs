@@ -31,7 +31,7 @@ pub(crate) struct Client {
 
 enum Reach {
     /// A server.
-    Remote(Remote),
+    Remote(Box<Remote>),
     /// The host in this process.
     Embedded { gathering: GatheRing, call: Box<Call> },
 }

@@ -198,6 +198,10 @@ pub trait HostServices: Send + Sync {
     /// The tools that the caller of `cx` may call, in the order of registration.
     fn list_tools(&self, cx: &CallContext) -> Vec<Arc<ToolDefinition>>;
 
+    /// The tools that the caller of `cx` may call and that `query` is about, best first, at most `limit`. May take a second,
+    /// when it is the first since many tools were registered.
+    fn search_tools(&self, cx: &CallContext, query: &str, limit: usize) -> Vec<Arc<ToolDefinition>>;
+
     /// Makes, changes or removes a plugin that is made of code, as the caller of `cx`. Gives what is known of it then.
     fn author<'a>(
         &'a self,

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use gathering_core::{
-    Authoring, AuthoringRefused, BoxFuture, CallContext, CallId, Caller, Evaluated, Evaluation,
+    AgentRights, Authoring, AuthoringRefused, BoxFuture, CallContext, CallId, Caller, Evaluated, Evaluation,
     EvaluationError, HostServices, LoadErrorKind, PluginStatus, Tier, ToolCall, ToolDefinition, ToolError,
     ToolName, ToolOutput, TraceId, json,
 };
@@ -222,14 +222,10 @@ impl Inner {
 
     /// The tools that `caller` may call; to the operator, all that are registered.
     pub(crate) fn visible_tools(&self, snapshot: &crate::Snapshot, caller: &Caller) -> Arc<[Arc<Tool>]> {
-        let all = snapshot.tools.list();
         match caller {
-            Caller::Operator => all,
-            agent => all
-                .iter()
-                .filter(|tool| gate::may_call(self, snapshot, agent, tool).is_ok())
-                .cloned()
-                .collect(),
+            Caller::Operator => snapshot.tools.list(),
+            Caller::Agent(rights) if rights.lineage().any(AgentRights::is_withdrawn) => Arc::default(),
+            Caller::Agent(rights) => self.views.of(snapshot, rights).tools(self, snapshot),
         }
     }
 }
@@ -262,6 +258,11 @@ impl HostServices for Inner {
             .iter()
             .map(|tool| tool.definition().clone())
             .collect()
+    }
+
+    fn search_tools(&self, cx: &CallContext, query: &str, limit: usize) -> Vec<Arc<ToolDefinition>> {
+        let found = self.search_for(&self.caller_within(cx), query, limit, None);
+        found.tools.iter().map(|tool| tool.definition().clone()).collect()
     }
 
     fn author<'a>(

@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use gathering_core::{AgentRights, Caller, HeldCompetency, Origin, PluginStatus, Requirement, ToolError};
+use gathering_core::{AgentRights, Caller, Origin, PluginStatus, ToolError};
 
 use crate::host::Inner;
 use crate::snapshot::Snapshot;
 use crate::tool::Tool;
+use crate::view::View;
 
 /// Whether `caller` may call `tool`. The operator may call what is loaded; an agent what is enabled, whose required
 /// competencies it holds, which its rules let it call, and which no other agent made.
@@ -28,7 +29,37 @@ pub(crate) fn may_call(
         }
     }
     let Caller::Agent(rights) = caller else { return Ok(()) };
-    rights.lineage().try_for_each(|rights| within(snapshot, rights, tool))?;
+    within(host, rights, &host.views.of(snapshot, rights), tool)
+}
+
+/// Whether these rights, of which `view` knows what they amount to, let `tool` be called.
+pub(crate) fn within(host: &Inner, rights: &AgentRights, view: &View, tool: &Tool) -> Result<(), ToolError> {
+    for (rights, reach) in rights.lineage().zip(view.reaches()) {
+        let agent = &rights.id;
+        if rights.is_withdrawn() {
+            let reason = format!(
+                "the agent `{agent}` is gone, or something was taken from it after this call began: call again"
+            );
+            return Err(ToolError::Forbidden { reason });
+        }
+        let required = tool.required_competencies.iter();
+        let missing: Vec<_> = required.filter(|requirement| !reach.satisfies(requirement)).cloned().collect();
+        if !missing.is_empty() {
+            return Err(ToolError::MissingCompetency {
+                tool: tool.name.clone(),
+                agent: agent.clone(),
+                missing,
+            });
+        }
+        if !rights.tools.permit(&tool.name) {
+            let reason = format!(
+                "the agent `{agent}` may not call `{}`, whatever it holds: `gathering agents show {agent}` shows which \
+                 tools it may call, and `gathering agents update` changes it",
+                tool.name
+            );
+            return Err(ToolError::Forbidden { reason });
+        }
+    }
     // Only what was made of code has a maker.
     if tool.instance.grants().origin == Origin::Agent
         && let Some(maker) = host.maker(tool.plugin())
@@ -40,35 +71,6 @@ pub(crate) fn may_call(
             tool.name,
             maker.id,
             tool.plugin()
-        );
-        return Err(ToolError::Forbidden { reason });
-    }
-    Ok(())
-}
-
-/// Whether these rights, by themselves, let `tool` be called.
-fn within(snapshot: &Snapshot, rights: &AgentRights, tool: &Tool) -> Result<(), ToolError> {
-    let agent = &rights.id;
-    if rights.is_withdrawn() {
-        let reason = format!(
-            "the agent `{agent}` is gone, or something was taken from it after this call began: call again"
-        );
-        return Err(ToolError::Forbidden { reason });
-    }
-    let missing: Vec<_> = tool
-        .required_competencies
-        .iter()
-        .filter(|requirement| !snapshot.holds(&rights.competencies, requirement))
-        .cloned()
-        .collect();
-    if !missing.is_empty() {
-        return Err(ToolError::MissingCompetency { tool: tool.name.clone(), agent: agent.clone(), missing });
-    }
-    if !rights.tools.permit(&tool.name) {
-        let reason = format!(
-            "the agent `{agent}` may not call `{}`, whatever it holds: `gathering agents show {agent}` shows which \
-             tools it may call, and `gathering agents update` changes it",
-            tool.name
         );
         return Err(ToolError::Forbidden { reason });
     }
@@ -95,17 +97,4 @@ pub(crate) fn longest_call(caller: &Caller) -> Option<Duration> {
     let Caller::Agent(rights) = caller else { return None };
     let limits = rights.lineage().filter_map(|rights| rights.limits.call_seconds);
     limits.min_by(f64::total_cmp).and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-}
-
-impl Snapshot {
-    /// Whether one of `held` is the required competency, or builds on it, at the required level.
-    pub fn holds(&self, held: &[HeldCompetency], requirement: &Requirement) -> bool {
-        let enough = |held: &HeldCompetency| {
-            requirement.level.as_ref().is_none_or(|required| held.level.satisfies(required))
-        };
-        held.iter().any(|held| held.id == requirement.id && enough(held))
-            || held
-                .iter()
-                .any(|held| enough(held) && self.builds_on(held.id.as_str(), requirement.id.as_str()))
-    }
 }

@@ -20,8 +20,10 @@ use crate::error::PluginError;
 use crate::event::{Event, EventKind, Events};
 use crate::execute::Ids;
 use crate::gate;
+use crate::search::Search;
 use crate::snapshot::Snapshot;
 use crate::tool::Tool;
+use crate::view::Views;
 
 /// A GatheRing: knows plugins, registers what they contribute, and calls their tools. Cloning gives the same one.
 #[derive(Clone)]
@@ -32,6 +34,8 @@ pub struct Host {
 pub(crate) struct Inner {
     pub(crate) this: Weak<Inner>,
     pub(crate) snapshot: ArcSwap<Snapshot>,
+    pub(crate) views: Views,
+    pub(crate) search: Search,
     pub(crate) events: Events,
     pub(crate) ids: Ids,
     pub(crate) limits: Limits,
@@ -176,6 +180,8 @@ impl HostBuilder {
         let inner = Arc::new_cyclic(|this| Inner {
             this: this.clone(),
             snapshot: ArcSwap::default(),
+            views: Views::default(),
+            search: Search::default(),
             events: Events::new(),
             ids: Ids::new(),
             limits: self.limits,

@@ -15,9 +15,12 @@ mod gate;
 mod host;
 mod instance;
 mod manager;
+mod reach;
+mod search;
 mod snapshot;
 mod table;
 mod tool;
+mod view;
 
 pub use admit::Admitted;
 pub use authoring::{AuthoringError, FailedExample, InvalidCode, PluginAuthor, PluginVersion};
@@ -31,6 +34,8 @@ pub use manager::{
     Allowed, Dependencies, Discovered, Discovery, DiscoveryError, PermissionsChange, PluginPermissions,
     Restored, Trial,
 };
+pub use reach::Reach;
+pub use search::{Found, Takes};
 pub use snapshot::Snapshot;
 pub use table::{Definition, Index, Table, Taken, nearest};
 pub use tool::Tool;

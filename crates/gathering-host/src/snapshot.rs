@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use gathering_core::{CompetencyDefinition, CompetencyId, FileHandlerDefinition, Origin, PluginId};
+use gathering_core::{CompetencyDefinition, CompetencyId, FileHandlerDefinition, PluginId};
 
 use crate::entry::Entry;
 use crate::error::PluginError;
@@ -87,38 +87,6 @@ impl Snapshot {
             }
         }
         path
-    }
-
-    /// Whether holding the competency `held` means being past `wanted`: `wanted` is it or one of its prerequisites,
-    /// directly or through others. What a competency builds on counts only if no agent made it: else an agent could say of
-    /// one that it holds that it builds on whatever it wants.
-    pub fn builds_on(&self, held: &str, wanted: &str) -> bool {
-        if held == wanted {
-            return self.competencies.get(held).is_some();
-        }
-        let mut seen = HashSet::new();
-        let mut left: Vec<&CompetencyId> = match self.competencies.get(held) {
-            Some(competency) if !self.is_of_agents(competency) => competency.prerequisites.iter().collect(),
-            _ => return false,
-        };
-        while let Some(id) = left.pop() {
-            if *id == wanted {
-                return true;
-            }
-            if seen.insert(id)
-                && let Some(competency) = self.competencies.get(id.as_str())
-                && !self.is_of_agents(competency)
-            {
-                left.extend(&competency.prerequisites);
-            }
-        }
-        false
-    }
-
-    /// Whether the competency comes from a plugin that an agent made.
-    fn is_of_agents(&self, competency: &CompetencyDefinition) -> bool {
-        let plugin = competency.plugin_id.as_ref().and_then(|id| self.plugins.get(id.as_str()));
-        plugin.and_then(|entry| entry.instance.as_ref()).is_some_and(|i| i.grants().origin == Origin::Agent)
     }
 
     /// Registers all that a plugin contributes, or nothing. Names are checked before anything is added.

@@ -55,6 +55,12 @@ pub struct Table<D> {
     next: u64,
 }
 
+/// What differs between two tables.
+pub(crate) enum Changed<'a, D> {
+    Added(&'a Arc<D>),
+    Removed(&'a Arc<D>),
+}
+
 /// A name that is taken already.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Taken<D> {
@@ -108,6 +114,25 @@ impl<D: Definition> Table<D> {
             .collect();
         counts.sort();
         counts
+    }
+
+    /// What has been added and removed since `before`, which this one was once a copy of. Costs what changed, not what both
+    /// hold.
+    pub(crate) fn changes_since<'a>(&'a self, before: &'a Self) -> impl Iterator<Item = Changed<'a, D>>
+    where
+        D: PartialEq,
+    {
+        use imbl::ordmap::DiffItem;
+        before
+            .all
+            .items
+            .diff(&self.all.items)
+            .flat_map(|difference| match difference {
+                DiffItem::Add(_, new) => [None, Some(Changed::Added(new))],
+                DiffItem::Remove(_, old) => [Some(Changed::Removed(old)), None],
+                DiffItem::Update { old, new } => [Some(Changed::Removed(old.1)), Some(Changed::Added(new.1))],
+            })
+            .flatten()
     }
 
     fn bucket(&self, index: Index, key: &str) -> Option<&Bucket<D>> {

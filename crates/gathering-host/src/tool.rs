@@ -59,6 +59,13 @@ impl Tool {
     }
 }
 
+/// Two are the same if they are one registration.
+impl PartialEq for Tool {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other)
+    }
+}
+
 impl Deref for Tool {
     type Target = ToolDefinition;
     fn deref(&self) -> &ToolDefinition {

@@ -11,6 +11,7 @@ mod python_eval;
 mod read_file;
 mod run_command;
 mod time;
+mod tool_search;
 mod write_file;
 
 use std::sync::Arc;
@@ -32,12 +33,13 @@ pub(crate) fn builtin(own: OwnPlaces, prober: Arc<Prober>) -> Builtin {
 
 fn manifest() -> PluginManifest {
     let [create, update, remove] = plugin_authoring::definitions();
+    let [search_tools, get_tool] = tool_search::definitions();
     let manifest = json!({
         "metadata": {
             "id": "core",
             "name": "Core GatheRing Tools",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Essential tools: files, Git, commands, Python, arithmetic, and making plugins",
+            "description": "Essential tools: files, Git, commands, Python, arithmetic, finding tools, and making plugins",
             "author": "GatheRing Team",
             "license": "MIT OR Apache-2.0",
             "tags": ["core", "files", "git", "mathematics"],
@@ -55,6 +57,8 @@ fn manifest() -> PluginManifest {
             create,
             update,
             remove,
+            search_tools,
+            get_tool,
         ],
         "competencies": competencies::definitions(),
     });
@@ -133,5 +137,9 @@ fn start(
         .async_tool("create_plugin", plugin_authoring::create_plugin)
         .async_tool("update_plugin", plugin_authoring::update_plugin)
         .async_tool("remove_plugin", plugin_authoring::remove_plugin)
+        .blocking_tool("search_tools", |wanted: tool_search::Search, cx, _| {
+            Ok::<_, Failure>(tool_search::search_tools(&wanted, cx))
+        })
+        .tool("get_tool", tool_search::get_tool)
         .finish()
 }

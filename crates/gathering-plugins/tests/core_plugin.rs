@@ -47,6 +47,8 @@ async fn it_contributes_the_tools_and_competencies_of_the_documents() {
         ("create_plugin", "code_execution"),
         ("update_plugin", "code_execution"),
         ("remove_plugin", "code_execution"),
+        ("search_tools", "utility"),
+        ("get_tool", "utility"),
     ];
     assert_eq!(tools, expected.map(|(name, category)| (name.to_owned(), category.to_owned())));
     assert_eq!(
@@ -80,6 +82,32 @@ async fn an_agent_may_use_what_it_holds_the_competency_for() {
 
     assert_eq!(sum, Ok(json!(30)));
     assert_eq!(file.map_err(|error| error.code()), Err("missing_competency"));
+}
+
+#[tokio::test]
+async fn an_agent_finds_the_tools_that_it_may_call_and_reads_how_they_are_called() {
+    let core = Core::new().await;
+    let agent = || TestHost::agent(&["mathematics:novice"]);
+    let names = |found: Value| -> Vec<String> {
+        let tools = found["tools"].as_array().expect("tools").iter();
+        tools.map(|tool| tool["name"].as_str().expect("a name").to_owned()).collect()
+    };
+
+    let search = json!({"query": "work out the root of 2, or write a file"});
+    let found = call_as(&core, agent(), "search_tools", search.clone()).await.expect("it searches");
+    let all = core.call("search_tools", search).await.expect("it searches");
+    let told =
+        call_as(&core, agent(), "get_tool", json!({"name": "calculate"})).await.expect("it may call it");
+    let hidden =
+        call_as(&core, agent(), "get_tool", json!({"name": "write_file"})).await.expect_err("it may not");
+
+    assert_eq!(names(found)[0], "calculate");
+    assert!(names(all).contains(&"write_file".to_owned()));
+    assert_eq!(told["parameters"]["required"], json!(["expression"]));
+    assert_eq!(
+        hidden.to_string(),
+        "there is no tool called `write_file` that you may call: `search_tools` finds those that there are"
+    );
 }
 
 #[tokio::test]

@@ -104,6 +104,6 @@ impl Client {
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
         connector.set_nodelay(true);
         let http = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build(connector);
-        Ok(Self { reach: Reach::Remote(Remote { http, url, token, unreachable }) })
+        Ok(Self { reach: Reach::Remote(Box::new(Remote { http, url, token, unreachable })) })
     }
 }

@@ -17,6 +17,18 @@ pub(crate) enum Tools {
     /// List tools.
     #[command(visible_alias = "ls", after_help = "Example: gathering tools list --plugin core --json")]
     List(List),
+    /// Find tools by what they are for, the best first.
+    #[command(after_help = "Example: gathering tools search what has changed in the repository")]
+    Search {
+        /// What you want to do, in plain words, or a tool's name.
+        #[arg(required = true)]
+        query: Vec<String>,
+        /// How many tools to show at most.
+        #[arg(long, default_value_t = 10)]
+        limit: u16,
+        #[command(flatten)]
+        show: Show,
+    },
     /// Show a tool: what it does, takes and gives back.
     Show {
         /// The tool.
@@ -28,8 +40,6 @@ pub(crate) enum Tools {
 
 #[derive(Debug, Args)]
 pub(crate) struct List {
-    /// Only tools in whose name or description this text occurs.
-    text: Option<String>,
     /// Only tools of this category, such as filesystem.
     #[arg(long)]
     category: Option<String>,
@@ -49,7 +59,7 @@ pub(crate) struct List {
 impl Tools {
     pub(crate) fn show(&self) -> Show {
         match self {
-            Self::List(List { show, .. }) | Self::Show { show, .. } => *show,
+            Self::List(List { show, .. }) | Self::Search { show, .. } | Self::Show { show, .. } => *show,
         }
     }
 
@@ -57,7 +67,6 @@ impl Tools {
         on_client(global, async |client| match self {
             Self::List(list) => {
                 let query = query(&[
-                    ("q", list.text.as_deref()),
                     ("category", list.category.as_deref()),
                     ("plugin", list.plugin.as_deref()),
                     ("competency", list.competency.as_deref()),
@@ -66,6 +75,15 @@ impl Tools {
                 ]);
                 let answer = client.get(&format!("/tools{query}")).await?;
                 show(list.show.json || list.format.is_some(), &answer, |out| write_list(out, &answer))
+            }
+            Self::Search { query: words, limit, show: as_json } => {
+                let (words, limit) = (words.join(" "), limit.to_string());
+                let query = query(&[("q", Some(&words)), ("limit", Some(&limit))]);
+                let answer = client.get(&format!("/tools{query}")).await?;
+                show(as_json.json, &answer, |out| match items(&answer, "tools") {
+                    [] => writeln!(out, "no tool is about that; `gathering tools list` shows all"),
+                    _ => write_list(out, &answer),
+                })
             }
             Self::Show { name, show: as_json } => {
                 let answer = client.get(&format!("/tools/{}", segment(name))).await?;

@@ -45,8 +45,9 @@ fn every_verb(sandbox: &Sandbox) {
     assert_eq!(sandbox.ok(&["plugins", "logs", "core"]), "");
     assert_eq!(sandbox.json(&["plugins", "stats"])["enabled_plugins"], 1);
 
-    let tools = sandbox.json(&["tools", "list", "--plugin", "core", "ARITHMETIC"]);
-    assert_eq!(tools["tools"][0]["name"], "calculate");
+    let tools = sandbox.json(&["tools", "search", "DO", "some", "arithmetic", "--limit", "1"]);
+    assert_eq!((&tools["tools"][0]["name"], &tools["limit"]), (&"calculate".into(), &1.into()));
+    assert!(sandbox.ok(&["tools", "search", "xylophones"]).starts_with("no tool is about that"));
     assert!(sandbox.ok(&["tools", "list"]).contains("calculate"));
     let openai: Value =
         serde_json::from_str(&sandbox.ok(&["tools", "list", "--format", "openai"])).expect("JSON");

@@ -204,7 +204,8 @@ async fn agent_tools(
     Parameters(filter): Parameters<Filter>,
 ) -> Answer {
     may_look_at(&caller, &id)?;
-    tools::listed(&app.agents().tools(&id)?, filter)
+    let agent = Caller::Agent(app.agents().rights(&id)?);
+    tools::listed(&app, agent, filter).await
 }
 
 #[derive(Deserialize, IntoParams)]

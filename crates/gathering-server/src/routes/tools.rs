@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Extension;
 use axum::extract::State;
 use gathering_core::{CallId, Caller, Content, PluginStatus, Tier, ToolDefinition, ToolError, ToolOutput};
-use gathering_host::{CallOptions, CallReport, Tool};
+use gathering_host::{CallOptions, CallReport, Found, Host, Takes, Tool};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
@@ -25,6 +25,8 @@ use provider::Format;
 
 /// How many tools are listed if the request does not say.
 const DEFAULT_LIMIT: usize = 1_000;
+/// How many tools are found if the request does not say.
+const DEFAULT_FOUND: usize = 20;
 /// How many tools are listed at most.
 const MAX_LIMIT: usize = 10_000;
 
@@ -42,14 +44,14 @@ pub(super) struct Filter {
     competency: Option<String>,
     /// Only tools of this plugin.
     plugin: Option<String>,
-    /// Only tools in whose name or description this text occurs, whatever the case.
+    /// Only tools that these words are about, such as `resize a picture`, the best first.
     q: Option<String>,
     /// The list as a model provider takes it, with enabled tools only.
     #[param(inline)]
     format: Option<Format>,
     /// How many matching tools to leave out at the beginning. Default: 0.
     offset: Option<usize>,
-    /// How many tools to list. Default: 1,000; at most 10,000.
+    /// How many tools to list. Default: 1,000, and 20 with `q`; at most 10,000.
     #[param(maximum = 10_000)]
     limit: Option<usize>,
 }
@@ -63,16 +65,13 @@ impl Filter {
                 tool.required_competencies.iter().any(|required| required.id.as_str() == wanted)
             })
             && (self.format.is_none() || tool.status() == PluginStatus::Enabled)
-            && self
-                .q
-                .as_ref()
-                .is_none_or(|q| contains(tool.name.as_str(), q) || contains(&tool.description, q))
     }
-}
 
-/// Whether `text` contains `part`, which is in lower case.
-fn contains(text: &str, part: &str) -> bool {
-    text.to_lowercase().contains(part)
+    /// Whether it takes whatever `caller` sees: an agent sees enabled tools only.
+    fn takes_all(&self, caller: &Caller) -> bool {
+        let is_for_all = self.category.is_none() && self.plugin.is_none() && self.competency.is_none();
+        is_for_all && (self.format.is_none() || matches!(caller, Caller::Agent(_)))
+    }
 }
 
 #[derive(Serialize)]
@@ -98,7 +97,7 @@ impl<'a> Shown<'a> {
     }
 }
 
-/// Lists the tools that the caller may call, in the order of registration.
+/// Lists the tools that the caller may call, in the order of registration; with `q`, those that it is about, best first.
 #[utoipa::path(
     get, path = "/tools", operation_id = "list_tools", tag = "tools", params(Filter),
     responses((status = 200, description = "The tools", body = schemas::Tools), BadQuery, Refused),
@@ -108,23 +107,61 @@ async fn list(
     Extension(caller): Extension<Caller>,
     Parameters(filter): Parameters<Filter>,
 ) -> Answer {
-    listed(&app.host().tools_for(&caller), filter)
+    listed(&app, caller, filter).await
 }
 
-/// Those of `tools` that `filter` takes, as it wants them.
-pub(super) fn listed(tools: &[Arc<Tool>], mut filter: Filter) -> Answer {
-    filter.q = filter.q.map(|q| q.to_lowercase());
-    let offset = filter.offset.unwrap_or(0);
-    let limit = filter.limit.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT);
-    let matching: Vec<&Arc<Tool>> = tools.iter().filter(|tool| filter.takes(tool)).collect();
-    let total = matching.len();
-    let page = matching.into_iter().skip(offset).take(limit);
-    match filter.format {
-        None => json(&Listed { tools: page.map(|tool| Shown::new(tool)).collect(), total, offset, limit }),
-        Some(format) => {
-            json(&Listed { tools: page.map(|tool| format.write(tool)).collect(), total, offset, limit })
+/// The tools that `caller` may call and `filter` takes, as it wants them.
+pub(super) async fn listed(app: &App, caller: Caller, filter: Filter) -> Answer {
+    let (offset, format) = (filter.offset.unwrap_or(0), filter.format);
+    let default = if filter.q.is_some() { DEFAULT_FOUND } else { DEFAULT_LIMIT };
+    let limit = filter.limit.unwrap_or(default).min(MAX_LIMIT);
+    let host = app.host().clone();
+    let (tools, total) = match filter.q {
+        Some(_) => {
+            // The first search of many tools takes a while.
+            let found = tokio::task::spawn_blocking(move || find(&host, &caller, &filter, offset, limit));
+            found.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
         }
+        None => {
+            let all = host.tools_for(&caller);
+            let page = |tools: &mut dyn Iterator<Item = &Arc<Tool>>| {
+                tools.skip(offset).take(limit).cloned().collect()
+            };
+            if filter.takes_all(&caller) {
+                (page(&mut all.iter()), all.len())
+            } else {
+                let matching: Vec<_> = all.iter().filter(|tool| filter.takes(tool)).collect();
+                (page(&mut matching.iter().copied()), matching.len())
+            }
+        }
+    };
+    let tools: Vec<Arc<Tool>> = tools;
+    match format {
+        None => {
+            json(&Listed { tools: tools.iter().map(|tool| Shown::new(tool)).collect(), total, offset, limit })
+        }
+        Some(format) => json(&Listed {
+            tools: tools.iter().map(|tool| format.write(tool)).collect(),
+            total,
+            offset,
+            limit,
+        }),
     }
+}
+
+/// The page of the tools that the filter's `q` is about, and how many there are.
+fn find(
+    host: &Host,
+    caller: &Caller,
+    filter: &Filter,
+    offset: usize,
+    limit: usize,
+) -> (Vec<Arc<Tool>>, usize) {
+    let takes = |tool: &Tool| filter.takes(tool);
+    let takes: Option<Takes<'_>> = if filter.takes_all(caller) { None } else { Some(&takes) };
+    let query = filter.q.as_deref().unwrap_or_default();
+    let Found { mut tools, total } = host.search(caller, query, offset.saturating_add(limit), takes);
+    (tools.split_off(offset.min(tools.len())), total)
 }
 
 /// Shows a tool.

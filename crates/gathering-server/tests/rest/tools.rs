@@ -34,6 +34,11 @@ async fn tools_are_listed_by_category_competency_plugin_and_words() {
     assert_eq!(names(&list("?competency=git").await), ["echo_status"]);
     assert_eq!(names(&list("?plugin=math&category=custom").await), ["echo", "fail", "wait", "hold"]);
     assert_eq!(names(&list("?q=Status").await), ["echo_status"]);
+    assert_eq!(names(&list("?q=telling&plugin=git").await), ["echo_status"]);
+    assert_eq!(names(&list("?q=fail&category=utility").await), Vec::<&str>::new());
+    assert_eq!(list("?q=status&limit=0").await["total"], 1);
+    assert_eq!(list("?q=status").await["limit"], 20);
+    assert_eq!(names(&list("?q=status&offset=1").await), Vec::<&str>::new());
     assert_eq!(names(&list("?q=nothing%20like%20it").await), Vec::<&str>::new());
 }
 
