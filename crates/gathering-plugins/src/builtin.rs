@@ -6,6 +6,7 @@ use std::sync::Arc;
 use gathering_sandbox::Prober;
 
 use crate::Builtin;
+use crate::worker::Workers;
 
 /// What GatheRing itself keeps on disk. However a plugin is configured, its tools stay away from there.
 #[derive(Debug, Clone, Default)]
@@ -18,5 +19,10 @@ pub struct OwnPlaces {
 
 /// Every built-in plugin; one line each. `prober` knows how what their tools run is confined.
 pub fn all(own: &OwnPlaces, prober: &Arc<Prober>) -> Vec<Builtin> {
-    vec![crate::core::builtin(own.clone(), prober.clone()), crate::design::builtin(own.clone())]
+    let workers = Workers::new(prober.clone());
+    vec![
+        crate::core::builtin(own.clone(), prober.clone()),
+        crate::documents::builtin(own.clone(), workers),
+        crate::design::builtin(own.clone()),
+    ]
 }

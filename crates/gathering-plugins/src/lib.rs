@@ -3,7 +3,6 @@
 //! A plugin of your own is a [`Builtin`]: what it says of itself, and a function that makes it from its configuration.
 //! [`NativePlugin`] turns plain Rust functions into tools; see there for an example.
 
-mod atomic;
 mod base;
 mod builtin;
 mod core;

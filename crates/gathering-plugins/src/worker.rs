@@ -19,8 +19,6 @@
 //! let count = workers.run("count_bytes", &cx, Count { byte: b'x' }, vec![file]).await??;
 //! ```
 //! and one line in `jobs()`.
-#![cfg_attr(not(test), expect(dead_code, reason = "the first plugin that uses it comes next"))]
-
 mod failure;
 mod pool;
 mod process;
@@ -36,7 +34,6 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-#[cfg_attr(not(test), expect(unused_imports, reason = "the first plugin that uses it comes next"))]
 pub(crate) use self::pool::Workers;
 pub use self::serve::serve;
 
@@ -62,10 +59,13 @@ pub(crate) trait Job: Serialize + DeserializeOwned + Send + 'static {
 
 /// Every job: one line each.
 fn jobs() -> Vec<Known> {
-    #[cfg(test)]
-    return vec![Known::of::<tests::Echo>(), Known::of::<tests::Crash>()];
-    #[cfg(not(test))]
-    vec![]
+    vec![
+        Known::of::<crate::documents::Look>(),
+        #[cfg(test)]
+        Known::of::<tests::Echo>(),
+        #[cfg(test)]
+        Known::of::<tests::Crash>(),
+    ]
 }
 
 /// A job with its types erased.

@@ -79,6 +79,7 @@ impl Canvas {
         );
     }
 
+    #[expect(dead_code, reason = "pictures of tables come next")]
     pub(super) fn rectangle(&mut self, [x, y, width, height]: [f32; 4], colour: &str) {
         let _ = write!(
             self.svg,

@@ -1,0 +1,5 @@
+//! The plugin `documents`, called as agents call it: its files are looked at in confined workers.
+
+mod support;
+
+mod tools;
