@@ -66,7 +66,7 @@ test-python: $(VENV)/.tests build core
 	MYPYPATH=python $(VENV)/bin/mypy --strict --follow-imports=silent --cache-dir=$(TARGET)/mypy python/tests/typed.py
 	MYPYPATH=python PYTHONPATH=python $(VENV)/bin/stubtest --concise --ignore-disjoint-bases \
 	  --mypy-config-file python/tests/mypy.ini --allowlist python/tests/stubtest.txt \
-	  gathering._core gathering.core gathering.plugins gathering._process.client
+	  gathering._core gathering.agents gathering.core gathering.plugins gathering._process.client
 
 wheel: $(VENV)/.ready ## builds the wheel, package and program in one, and tries it in an environment of its own
 	cargo build --release --quiet --package gathering-cli

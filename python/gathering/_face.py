@@ -7,19 +7,24 @@ host.
 
 import sys
 
-from gathering._registries import FileHandlerRegistry
-
 try:
+    from gathering._core import Host
     from gathering._process.competencies import CompetencyRegistry
+    from gathering._process.file_handlers import FileHandlerRegistry
     from gathering._process.tools import ToolRegistry
 except ModuleNotFoundError as error:
     if error.name not in ("gathering._process", "gathering._core"):
         raise
-    from gathering._registries import CompetencyRegistry, ToolRegistry
+    from gathering._registries import CompetencyRegistry, FileHandlerRegistry, ToolRegistry
 
-tool_registry = ToolRegistry()
-competency_registry = CompetencyRegistry()
-file_handler_registry = FileHandlerRegistry()
+    tool_registry = ToolRegistry()
+    competency_registry = CompetencyRegistry()
+    file_handler_registry = FileHandlerRegistry()
+else:
+    # Whatever is registered under a global name is registered in one host.
+    tool_registry = ToolRegistry(Host())
+    competency_registry = CompetencyRegistry(tool_registry._host)
+    file_handler_registry = FileHandlerRegistry(tool_registry._host)
 
 
 def use(tools, competencies, file_handlers):

@@ -1,21 +1,15 @@
-//! What comes before a call: may the tool be called, and do the arguments fit? The arguments stay what they are.
+//! Do the arguments fit, and the result? Both stay the objects that they are.
 
-use gathering::{Check, ToolError};
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use gathering::{ArgumentError, Check, Tool};
+use pyo3::exceptions::PyValueError;
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyBytes, PyDict, PyString};
 use serde_json::{Map, Value};
 
+use crate::call::one_error;
 use crate::given::Given;
 use crate::json::{schema_of, to_json, to_python};
-use crate::tool::Tool;
-
-/// Refuses calls of a plugin that is disabled.
-pub(crate) fn pass_gate(tool: &Tool) -> PyResult<()> {
-    let Some(gate) = tool.gate.as_ref().map(Py::get).filter(|gate| !gate.open()) else { return Ok(()) };
-    let error = ToolError::PluginDisabled { tool: tool.name.clone(), plugin: gate.plugin_id.clone() };
-    Err(PyRuntimeError::new_err(error.to_string()))
-}
 
 /// The arguments to call `tool` with: those given, with the defaults of what was left out.
 pub(crate) fn complete<'py>(
@@ -23,9 +17,30 @@ pub(crate) fn complete<'py>(
     tool: &Tool,
     arguments: Bound<'py, PyDict>,
 ) -> PyResult<Bound<'py, PyDict>> {
-    checked(py, &tool.parameters, arguments, |problem| {
+    checked(py, tool.arguments(), arguments, |problem| {
         PyValueError::new_err(format!("Invalid parameters for tool '{}': {problem}", tool.name))
     })
+}
+
+/// Whether the result is what `tool` promises. What JSON has no word for is looked at as a worker would write it.
+pub(crate) fn check_result(tool: &Tool, result: &Bound<'_, PyAny>) -> Result<(), Vec<ArgumentError>> {
+    let check = tool.result();
+    if check.is_any() || check.surely_takes(Given::of(result)) {
+        return Ok(());
+    }
+    let value = match to_json(result) {
+        Ok(value) => value,
+        Err(_) => written(result).map_err(|error| one_error(error.value(result.py()).to_string()))?,
+    };
+    check.value(&value)
+}
+
+/// The value as JSON, with what a worker makes of dataclasses, dates and the like.
+fn written(value: &Bound<'_, PyAny>) -> PyResult<Value> {
+    let values = value.py().import(intern!(value.py(), "gathering._worker.values"))?;
+    let text = values.call_method1(intern!(value.py(), "encode"), (value, isize::MAX))?;
+    let text = text.cast::<PyBytes>()?.as_bytes();
+    serde_json::from_slice(text).map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
 /// The configuration of a plugin, with the defaults of `schema`, which is a JSON Schema or a bare map of settings.

@@ -4,18 +4,23 @@
 use std::ffi::{CStr, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
+use std::time::Duration;
 
-use gathering::{Look, Seen};
+use gathering::{Admitted, Host, Look, Seen, Tool};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::ffi;
+use pyo3::intern;
 use pyo3::panic::PanicException;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
-use crate::admit::{complete, pass_gate};
+use crate::admit::complete;
+use crate::call::{Call, Running, Who, admit, finish};
+use crate::definition::Function;
 use crate::given::Given;
-use crate::registry::{ToolRegistry, failed};
-use crate::tool::Tool;
+use crate::host::{UNLIMITED, kept};
+use crate::hosted;
+use crate::registry::ToolRegistry;
 
 const DOC: &CStr = c"execute($self, tool_name, /, **arguments)
 --
@@ -23,15 +28,15 @@ const DOC: &CStr = c"execute($self, tool_name, /, **arguments)
 Calls a tool and returns what it returns.
 
 The arguments are checked against the tool's schema and reach its function as the objects that they are. ValueError if there is
-no such tool or the arguments do not fit, RuntimeError if it is asynchronous or its plugin is disabled; what the tool itself
-raises is the `__cause__` of an Exception.";
+no such tool or the arguments do not fit, RuntimeError if it is asynchronous, if its plugin is disabled, or if it returns what it
+does not promise; what the tool itself raises is the `__cause__` of an Exception.";
 
 /// Makes `execute` a method of the class. What `#[pymethods]` makes of `**arguments` copies a dictionary in each call.
 pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
     let class = py.get_type::<ToolRegistry>();
     let definition = Box::leak(Box::new(ffi::PyMethodDef {
         ml_name: c"execute".as_ptr(),
-        ml_meth: ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: execute },
+        ml_meth: ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: called },
         ml_flags: ffi::METH_FASTCALL | ffi::METH_KEYWORDS,
         ml_doc: DOC.as_ptr(),
     }));
@@ -42,7 +47,7 @@ pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
 }
 
 /// What the interpreter calls.
-unsafe extern "C" fn execute(
+unsafe extern "C" fn called(
     registry: *mut ffi::PyObject,
     arguments: *const *mut ffi::PyObject,
     positional: ffi::Py_ssize_t,
@@ -86,21 +91,95 @@ fn call<'py>(
     // SAFETY: the values are live objects.
     let tool_name = unsafe { Bound::from_borrowed_ptr(py, values[0]) };
     let tool_name = tool_name.cast::<PyString>()?.to_str()?;
-    let tool = registry.cast::<ToolRegistry>()?.get().find(tool_name)?;
-    if tool.is_async {
-        let message = format!("Async tool '{tool_name}' must be called via execute_async()");
-        return Err(PyRuntimeError::new_err(message));
-    }
-    pass_gate(&tool)?;
+    let host = registry.cast::<ToolRegistry>()?.get().host();
     let named = Named { py, names, values: &values[1..] };
-    let result = match vectorcall().filter(|_| named.fits(&tool)) {
-        Some(vectorcall) => named.hand_on(&tool, vectorcall),
-        None => {
-            let arguments = complete(py, &tool, named.to_dict()?)?;
-            tool.function.bind(py).call(PyTuple::empty(py), Some(&arguments))
+    let who = Who::here(py, host)?;
+    let (mut completed, vectorcall) = (None, vectorcall());
+    let admitted = admit(py, host, &who, tool_name, UNLIMITED, |tool, function| {
+        refuse_async(tool_name, function)?;
+        let is_as_given = vectorcall.is_some() && named.fits(tool);
+        completed = if is_as_given { None } else { Some(complete(py, tool, named.to_dict()?)?) };
+        Ok(())
+    })?;
+    let Some(admitted) = admitted else {
+        return hosted::call(py, host, &who, tool_name, named.to_dict()?);
+    };
+    let tool = admitted.tool().clone();
+    let function = function_of(&tool);
+    let result = match (completed, vectorcall) {
+        (None, Some(vectorcall)) if who.is_unknown_to(function) => named.hand_on(function, vectorcall),
+        (completed, _) => {
+            let arguments = completed.map_or_else(|| named.to_dict(), Ok);
+            arguments.and_then(|arguments| run(py, host, &who, &admitted, function, arguments))
         }
     };
-    result.map_err(|cause| failed(py, tool_name, cause))
+    finish(py, admitted, result)
+}
+
+/// Calls a tool as `who`, with arguments in a dictionary of our own.
+pub(crate) fn execute<'py>(
+    py: Python<'py>,
+    host: &Host,
+    who: &Who,
+    tool_name: &str,
+    arguments: Bound<'py, PyDict>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let mut completed = arguments.clone();
+    let admitted = admit(py, host, who, tool_name, UNLIMITED, |tool, function| {
+        refuse_async(tool_name, function)?;
+        completed = complete(py, tool, arguments.clone())?;
+        Ok(())
+    })?;
+    let Some(admitted) = admitted else { return hosted::call(py, host, who, tool_name, arguments) };
+    let tool = admitted.tool().clone();
+    let result = run(py, host, who, &admitted, function_of(&tool), completed);
+    finish(py, admitted, result)
+}
+
+/// A call that Python is to run; None if the tool is no function of this process.
+pub(crate) fn running(
+    py: Python<'_>,
+    host: &Host,
+    who: &Who,
+    tool_name: &str,
+    arguments: Bound<'_, PyDict>,
+    timeout: Option<f64>,
+) -> PyResult<Option<Running>> {
+    let mut completed = arguments.clone();
+    let timeout = timeout.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).unwrap_or(UNLIMITED);
+    let admitted = admit(py, host, who, tool_name, timeout, |tool, _| {
+        completed = complete(py, tool, arguments.clone())?;
+        Ok(())
+    })?;
+    admitted.map(|admitted| Running::new(py, host, who, admitted, completed)).transpose()
+}
+
+/// Runs what was admitted. Only a call that others may want to know of is told to its tool and to those within it.
+fn run<'py>(
+    py: Python<'py>,
+    host: &Host,
+    who: &Who,
+    admitted: &Admitted,
+    function: &Function,
+    arguments: Bound<'py, PyDict>,
+) -> PyResult<Bound<'py, PyAny>> {
+    if who.is_unknown_to(function) {
+        return function.callable.bind(py).call(PyTuple::empty(py), Some(&arguments));
+    }
+    let call = Bound::new(py, Call::new(host, admitted.context(), admitted.tool().clone()))?;
+    let context = py.import(intern!(py, "gathering._process.context"))?;
+    context.call_method1(intern!(py, "run"), (&function.callable, function.wants_context, arguments, call))
+}
+
+fn function_of(tool: &Tool) -> &Function {
+    kept(tool).and_then(|kept| kept.function.as_ref()).expect("it was admitted as a function of this process")
+}
+
+fn refuse_async(tool_name: &str, function: &Function) -> PyResult<()> {
+    if !function.is_async {
+        return Ok(());
+    }
+    Err(PyRuntimeError::new_err(format!("Async tool '{tool_name}' must be called via execute_async()")))
 }
 
 /// The arguments by name: as many live values as `names` has.
@@ -112,14 +191,14 @@ struct Named<'a, 'py> {
 
 impl<'py> Named<'_, 'py> {
     fn fits(&self, tool: &Tool) -> bool {
-        tool.parameters.is_any() || tool.parameters.look(self).is_some_and(|missing| missing.is_empty())
+        tool.arguments().is_any() || tool.arguments().look(self).is_some_and(|missing| missing.is_empty())
     }
 
-    fn hand_on(&self, tool: &Tool, vectorcall: Vectorcall) -> PyResult<Bound<'py, PyAny>> {
+    fn hand_on(&self, function: &Function, vectorcall: Vectorcall) -> PyResult<Bound<'py, PyAny>> {
         let names = self.names.as_ref().map_or(std::ptr::null_mut(), Bound::as_ptr);
         // SAFETY: the values and their names are those that the interpreter gave, and live until it is returned to.
         unsafe {
-            let result = vectorcall(tool.function.as_ptr(), self.values.as_ptr(), 0, names);
+            let result = vectorcall(function.callable.as_ptr(), self.values.as_ptr(), 0, names);
             Bound::from_owned_ptr_or_err(self.py, result)
         }
     }

@@ -8,6 +8,14 @@ use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 #[repr(transparent)]
 pub(crate) struct Given<'py>(pub(crate) Bound<'py, PyAny>);
 
+impl<'a, 'py> Given<'py> {
+    /// The same value, looked at.
+    pub(crate) fn of(value: &'a Bound<'py, PyAny>) -> &'a Self {
+        // SAFETY: this is nothing around a `Bound`, and laid out as one.
+        unsafe { &*std::ptr::from_ref(value).cast() }
+    }
+}
+
 impl Look for Given<'_> {
     type Inner = Self;
 

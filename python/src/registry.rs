@@ -1,87 +1,66 @@
-//! The tool registry: immutable tables behind one pointer. Readers never wait, and no lock is held while Python runs.
+//! The tool registry: the tools of a host, with the Python objects that were registered. Readers never wait, and no lock is
+//! held while Python runs.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-use gathering::{Index, Table, Taken};
-use pyo3::exceptions::{PyException, PyValueError};
+use gathering::{Index, Snapshot, Tool};
 use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
-use crate::admit::{complete, pass_gate};
-use crate::tool::{Gate, Tool};
+use crate::call::{Running, Who};
+use crate::definition::Kept;
+use crate::execute::running;
+use crate::host::{Host, kept};
+use crate::json::to_python;
 
 /// Tools by name, by category, by competency and by plugin.
 #[pyclass(subclass, frozen, weakref, module = "gathering._core")]
-#[derive(Default)]
 pub(crate) struct ToolRegistry {
-    table: ArcSwap<Table<Tool>>,
-    /// Held while the next table is made of the current one. Nothing of Python's is run or dropped meanwhile.
-    writer: Mutex<()>,
+    host: Py<Host>,
 }
 
 #[pymethods]
 impl ToolRegistry {
+    /// The tools of `host`, or of a host of its own.
     #[new]
-    fn new() -> Self {
-        Self::default()
+    #[pyo3(signature = (host=None))]
+    fn new(py: Python<'_>, host: Option<Py<Host>>) -> PyResult<Self> {
+        let host = host.map_or_else(|| Py::new(py, Host::new()?), Ok)?;
+        Ok(Self { host })
+    }
+
+    /// What the tools are registered in.
+    #[getter]
+    fn _host(&self, py: Python<'_>) -> Py<Host> {
+        self.host.clone_ref(py)
     }
 
     /// Registers a tool.
-    fn register(slf: &Bound<'_, Self>, tool: &Bound<'_, PyAny>) -> PyResult<()> {
-        let tool = Arc::new(Tool::read(slf.as_any(), tool, None)?);
-        slf.get().change(|table| table.register(tool)).map_err(taken)
-    }
-
-    /// Registers all of `tools`, whose calls pass `gate`, or none of them.
-    fn _register_all(
-        slf: &Bound<'_, Self>,
-        tools: &Bound<'_, PyAny>,
-        gate: &Bound<'_, Gate>,
-    ) -> PyResult<()> {
-        let read = |tool: PyResult<Bound<'_, PyAny>>| {
-            Tool::read(slf.as_any(), &tool?, Some(gate.clone().unbind())).map(Arc::new)
-        };
-        let tools: Vec<_> = tools.try_iter()?.map(read).collect::<PyResult<_>>()?;
-        slf.get().change(|table| tools.into_iter().try_for_each(|tool| table.register(tool))).map_err(taken)
+    fn register(&self, tool: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.host.get().register_tool(tool)
     }
 
     /// Removes the tool of this name; False if there is none.
     fn unregister(&self, name: &str) -> bool {
-        let removed = self.change(|table| {
-            let is_held = table.get(name).is_some();
-            Ok::<_, ()>(if is_held { table.unregister(name) } else { None })
-        });
-        removed.is_ok_and(|removed| removed.is_some())
-    }
-
-    /// Removes the tools of a plugin; returns how many there were.
-    fn _unregister_plugin(&self, plugin_id: &str) -> usize {
-        let removed = self.change(|table| {
-            let tools = table.list_by(Index::Plugin, plugin_id);
-            for tool in tools.iter() {
-                table.unregister(tool.name.as_str());
-            }
-            Ok::<_, ()>(tools)
-        });
-        removed.map_or(0, |removed| removed.len())
+        self.host().unregister_tool(name)
     }
 
     /// Removes every tool.
     fn clear(&self) {
-        let cleared = self.change(|table| Ok::<_, ()>(std::mem::take(table)));
-        drop(cleared);
+        self.host().clear_tools();
     }
 
     /// The tool of this name, or None.
-    fn get<'py>(&self, py: Python<'py>, name: &str) -> Option<Bound<'py, PyAny>> {
-        self.table.load().get(name).map(|tool| tool.definition.bind(py).clone())
+    fn get<'py>(slf: &Bound<'py, Self>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let found = slf.get().snapshot().tools().get(name).cloned();
+        found.map(|tool| definition(slf, &tool)).transpose()
     }
 
     /// Whether there is a tool of this name.
     fn has(&self, name: &str) -> bool {
-        self.table.load().get(name).is_some()
+        self.snapshot().tools().get(name).is_some()
     }
 
     fn __contains__(&self, name: &str) -> bool {
@@ -89,112 +68,109 @@ impl ToolRegistry {
     }
 
     fn __len__(&self) -> usize {
-        self.table.load().len()
+        self.snapshot().tools().len()
     }
 
-    fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.list_all(py)?.into_any().call_method0("__iter__")
+    fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Self::list_all(slf)?.into_any().call_method0("__iter__")
     }
 
     /// All tools, in the order of registration.
-    fn list_all<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        definitions(py, &self.table.load().list())
+    fn list_all<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyList>> {
+        definitions(slf, &slf.get().snapshot().tools().list())
     }
 
     /// The tools of a category, in the order of registration.
-    fn list_by_category<'py>(&self, py: Python<'py>, category: &str) -> PyResult<Bound<'py, PyList>> {
-        definitions(py, &self.table.load().list_by(Index::Category, category))
+    fn list_by_category<'py>(slf: &Bound<'py, Self>, category: &str) -> PyResult<Bound<'py, PyList>> {
+        definitions(slf, &slf.get().snapshot().tools().list_by(Index::Category, category))
     }
 
     /// The tools that require a competency, in the order of registration.
-    fn list_by_competency<'py>(&self, py: Python<'py>, competency: &str) -> PyResult<Bound<'py, PyList>> {
-        definitions(py, &self.table.load().list_by(Index::Competency, competency))
+    fn list_by_competency<'py>(slf: &Bound<'py, Self>, competency: &str) -> PyResult<Bound<'py, PyList>> {
+        definitions(slf, &slf.get().snapshot().tools().list_by(Index::Competency, competency))
     }
 
     /// The tools of a plugin, in the order of registration.
-    fn list_by_plugin<'py>(&self, py: Python<'py>, plugin_id: &str) -> PyResult<Bound<'py, PyList>> {
-        definitions(py, &self.table.load().list_by(Index::Plugin, plugin_id))
+    fn list_by_plugin<'py>(slf: &Bound<'py, Self>, plugin_id: &str) -> PyResult<Bound<'py, PyList>> {
+        definitions(slf, &slf.get().snapshot().tools().list_by(Index::Plugin, plugin_id))
     }
 
     /// How many tools each category has, those in use.
     fn _categories(&self) -> Vec<(String, usize)> {
-        counts(&self.table.load(), Index::Category)
+        counts(&self.snapshot(), Index::Category)
     }
 
     /// How many tools require each competency, those in use.
     fn _competencies(&self) -> Vec<(String, usize)> {
-        counts(&self.table.load(), Index::Competency)
+        counts(&self.snapshot(), Index::Competency)
     }
 
     /// How many tools each plugin has.
     fn _plugins(&self) -> Vec<(String, usize)> {
-        counts(&self.table.load(), Index::Plugin)
+        counts(&self.snapshot(), Index::Plugin)
     }
 
-    /// What a call comes to: the function, whether it is asynchronous, and the arguments to call it with.
-    fn _admit<'py>(
+    /// What `execute_async` runs: a call that is made already; None if the tool is no function of this process.
+    fn _admit(
         &self,
-        py: Python<'py>,
+        py: Python<'_>,
         tool_name: &str,
-        arguments: Bound<'py, PyDict>,
-    ) -> PyResult<(Bound<'py, PyAny>, bool, Bound<'py, PyDict>)> {
-        let tool = self.find(tool_name)?;
-        pass_gate(&tool)?;
-        let arguments = complete(py, &tool, arguments)?;
-        Ok((tool.function.bind(py).clone(), tool.is_async, arguments))
+        arguments: Bound<'_, PyDict>,
+        timeout: Option<f64>,
+    ) -> PyResult<Option<Running>> {
+        running(py, self.host(), &Who::here(py, self.host())?, tool_name, arguments, timeout)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.table.load().list().iter().try_for_each(|tool| {
-            visit.call(&tool.definition)?;
-            visit.call(&tool.function)?;
-            visit.call(&tool.gate)
-        })
-    }
-
-    fn __clear__(&self) {
-        self.clear();
+        visit.call(&self.host)
     }
 }
 
 impl ToolRegistry {
-    pub(crate) fn find(&self, name: &str) -> PyResult<Arc<Tool>> {
-        let found = self.table.load().get(name).cloned();
-        found.ok_or_else(|| PyValueError::new_err(format!("Tool '{name}' not found in registry")))
+    pub(crate) fn host(&self) -> &gathering::Host {
+        &self.host.get().host
     }
 
-    /// Puts what `build` makes of the table in its place, unless it fails. `build` must not run Python.
-    fn change<T, E>(&self, build: impl FnOnce(&mut Table<Tool>) -> Result<T, E>) -> Result<T, E> {
-        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut next = (**self.table.load()).clone();
-        let made = build(&mut next);
-        let old = made.is_ok().then(|| self.table.swap(Arc::new(next)));
-        // Dropping the last of a Python object may run its finalizer, which may come back here.
-        drop(writer);
-        drop(old);
-        made
+    fn snapshot(&self) -> Arc<Snapshot> {
+        self.host().snapshot()
     }
 }
 
-fn definitions<'py>(py: Python<'py>, tools: &[Arc<Tool>]) -> PyResult<Bound<'py, PyList>> {
-    PyList::new(py, tools.iter().map(|tool| tool.definition.bind(py)))
-}
-
-fn counts(table: &Table<Tool>, index: Index) -> Vec<(String, usize)> {
-    table.counts(index).into_iter().map(|(key, count)| (key.as_ref().to_owned(), count)).collect()
-}
-
-fn taken(taken: Taken<Tool>) -> PyErr {
-    let name = &taken.holder.name;
-    PyValueError::new_err(format!("Tool '{name}' already registered. Use unregister() first to replace it."))
-}
-
-/// The documents' exception; what is no `Exception`, such as `KeyboardInterrupt`, passes as it is.
-pub(crate) fn failed(py: Python<'_>, tool_name: &str, cause: PyErr) -> PyErr {
-    if !cause.is_instance_of::<PyException>(py) {
-        return cause;
+/// The definition of a tool as Python knows it: the one that was registered, or what is made once of what another runtime
+/// said.
+pub(crate) fn definition<'py>(
+    registry: &Bound<'py, ToolRegistry>,
+    tool: &Arc<Tool>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = registry.py();
+    let of = |kept: &Kept| kept.definition.bind(py).clone();
+    if let Some(kept) = kept(tool) {
+        return Ok(of(kept));
     }
-    let error = PyException::new_err(format!("Error executing tool '{tool_name}': {}", cause.value(py)));
-    error.set_cause(py, Some(cause));
-    error
+    let data = serde_json::to_value(&***tool)
+        .map_err(|error| pyo3::exceptions::PyValueError::new_err(error.to_string()))?;
+    let hosted = py.import(intern!(py, "gathering._process.hosted"))?;
+    let made = hosted.call_method1(intern!(py, "definition"), (registry, to_python(py, &data)?))?;
+    let kept = tool.keep(Box::new(Kept { definition: made.clone().unbind(), function: None }));
+    Ok(kept.downcast_ref::<Kept>().map_or(made, of))
+}
+
+fn definitions<'py>(
+    registry: &Bound<'py, ToolRegistry>,
+    tools: &[Arc<Tool>],
+) -> PyResult<Bound<'py, PyList>> {
+    if tools.iter().all(|tool| kept(tool).is_some()) {
+        let kept = tools.iter().filter_map(|tool| kept(tool));
+        let definitions: Vec<_> = kept.map(|kept| kept.definition.bind(registry.py())).collect();
+        return PyList::new(registry.py(), definitions);
+    }
+    let list = PyList::empty(registry.py());
+    for tool in tools {
+        list.append(definition(registry, tool)?)?;
+    }
+    Ok(list)
+}
+
+fn counts(snapshot: &Snapshot, index: Index) -> Vec<(String, usize)> {
+    snapshot.tools().counts(index).into_iter().map(|(key, count)| (key.as_ref().to_owned(), count)).collect()
 }

@@ -147,7 +147,7 @@ class Importing(InProcess):
         code = (
             "import os, sys, threading\n"
             "before = set(os.listdir('/proc/self/fd'))\n"
-            "import gathering.plugins.core, gathering.core.file_handler_registry\n"
+            "import gathering.plugins.core, gathering.core.file_handler_registry, gathering.agents\n"
             "from gathering.plugins import plugin_manager\n"
             "assert set(os.listdir('/proc/self/fd')) == before\n"
             "assert len(os.listdir('/proc/self/task')) == 1\n"
@@ -160,8 +160,8 @@ class Importing(InProcess):
     def test_the_examples_of_the_docstrings_run(self):
         ran = 0
         for name in (
-            "gathering._decorator", "gathering._process.competencies", "gathering._process.manager",
-            "gathering._process.tools", "gathering.plugins.core",
+            "gathering._decorator", "gathering._process.competencies", "gathering._process.file_handlers",
+            "gathering._process.manager", "gathering._process.tools", "gathering.agents", "gathering.plugins.core",
         ):
             results = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)
             self.assertEqual(results.failed, 0, name)

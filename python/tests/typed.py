@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+
 from gathering import AsyncClient, Client, ClientError, tool
+from gathering.agents import Agent, create_agent
 from gathering.core.competency_registry import CompetencyCategory, CompetencyDefinition, CompetencyLevel, competency_registry
 from gathering.core.file_handler_registry import FileHandlerDefinition, FileHandlerRegistry, file_handler_registry
 from gathering.core.tool_registry import ToolCategory, ToolDefinition, ToolRegistry, register_tool, tool_registry
@@ -65,5 +67,8 @@ async def away() -> None:
     try:
         print(await AsyncClient().execute("add", x=1), Client("http://127.0.0.1:8000").tools(q="add"))
         print(await tool_registry.execute_async("add", x=1))
+        agent: Agent = await create_agent(name="Ada", competencies=["git:advanced"])
+        agent.grant("python")
+        print(agent.name, agent.id, [one.name for one in agent.tools()], await agent.execute_async("add", x=1))
     except ClientError as error:
         print(error.code, error.status)

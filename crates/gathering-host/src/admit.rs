@@ -22,7 +22,7 @@ pub struct Admitted {
     origin: Origin,
     call_id: CallId,
     trace_id: TraceId,
-    _in_flight: InFlight,
+    _in_flight: Option<InFlight>,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -218,7 +218,7 @@ impl Inner {
         let held = origin.parent.as_ref().is_some_and(|parent| {
             parent.chain().any(|cx| cx.instance() == instance.number && *cx.plugin() == instance.id)
         });
-        if held { Ok(None) } else { instance.permit(self.limits.queue, origin.deadline()).await.map(Some) }
+        if held { Ok(None) } else { instance.permit(self.limits.queue, origin.deadline()).await }
     }
 
     fn is_replaced(&self, tool: &Tool) -> bool {

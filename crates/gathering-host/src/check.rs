@@ -84,6 +84,15 @@ impl Check {
         }
     }
 
+    /// Whether a value of another language surely fits as it is; if not, [`Check::value`] of its form in JSON tells.
+    pub fn surely_takes(&self, value: &impl Look) -> bool {
+        match &self.0 {
+            Kind::TakesAll => true,
+            Kind::Program(root) => root.surely_fits(value),
+            Kind::Full(_) => false,
+        }
+    }
+
     /// Whether a value that has no form in JSON may stand for the argument `name`.
     pub fn takes_anything_as(&self, name: &str) -> bool {
         match &self.0 {

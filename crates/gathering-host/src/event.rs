@@ -1,7 +1,7 @@
 //! What happened: one numbered stream for everybody who watches.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -157,20 +157,28 @@ impl EventKind {
 pub(crate) struct Events {
     sender: broadcast::Sender<Arc<Event>>,
     sequence: AtomicU64,
+    /// Whether anybody ever watched: to ask how many do takes a lock.
+    was_watched: AtomicBool,
     recent: Mutex<VecDeque<Arc<Event>>>,
 }
 
 impl Events {
     pub(crate) fn new() -> Self {
-        Self { sender: broadcast::channel(BUFFER).0, sequence: AtomicU64::new(0), recent: Mutex::default() }
+        Self {
+            sender: broadcast::channel(BUFFER).0,
+            sequence: AtomicU64::new(0),
+            was_watched: AtomicBool::new(false),
+            recent: Mutex::default(),
+        }
     }
 
     pub(crate) fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
+        self.was_watched.store(true, Ordering::Release);
         self.sender.subscribe()
     }
 
     pub(crate) fn is_watched(&self) -> bool {
-        self.sender.receiver_count() > 0
+        self.was_watched.load(Ordering::Acquire) && self.sender.receiver_count() > 0
     }
 
     /// Publishes `kind`. The numbers leave in order, so one lock covers counting, keeping and sending.

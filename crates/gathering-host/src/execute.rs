@@ -278,7 +278,7 @@ impl HostServices for Inner {
         _cx: &'a CallContext,
         evaluation: Evaluation,
     ) -> BoxFuture<'a, Result<Evaluated, EvaluationError>> {
-        match &self.evaluator {
+        match self.evaluator.get() {
             Some(evaluator) => evaluator.evaluate(evaluation),
             None => Box::pin(async {
                 Err(EvaluationError::Unavailable("this GatheRing has no Python".to_owned()))

@@ -31,6 +31,10 @@ pub struct Host {
     pub(crate) inner: Arc<Inner>,
 }
 
+/// A [`Host`] that is there as long as somebody else keeps it.
+#[derive(Clone)]
+pub struct WeakHost(Weak<Inner>);
+
 pub(crate) struct Inner {
     pub(crate) this: Weak<Inner>,
     pub(crate) snapshot: ArcSwap<Snapshot>,
@@ -39,7 +43,7 @@ pub(crate) struct Inner {
     pub(crate) events: Events,
     pub(crate) ids: Ids,
     pub(crate) limits: Limits,
-    pub(crate) runtimes: Vec<Arc<dyn Runtime>>,
+    runtimes: OnceLock<Vec<Arc<dyn Runtime>>>,
     pub(crate) store: Option<Arc<dyn StateStore>>,
     pub(crate) directories: Mutex<Vec<PathBuf>>,
     /// What plugins are configured with from outside, by their ids in lower case.
@@ -49,7 +53,7 @@ pub(crate) struct Inner {
     /// Where plugins lie that agents made.
     pub(crate) agent_directories: Vec<PathBuf>,
     pub(crate) secrets: Option<Arc<dyn Secrets>>,
-    pub(crate) evaluator: Option<Arc<dyn Evaluator>>,
+    pub(crate) evaluator: OnceLock<Arc<dyn Evaluator>>,
     /// Held while the snapshot is changed and saved; readers never wait for it.
     pub(crate) writer: tokio::sync::Mutex<()>,
     /// One lock a plugin, so that a slow load holds up nobody else's.
@@ -185,14 +189,14 @@ impl HostBuilder {
             events: Events::new(),
             ids: Ids::new(),
             limits: self.limits,
-            runtimes: self.runtimes,
+            runtimes: filled(Some(self.runtimes).filter(|runtimes| !runtimes.is_empty())),
             store: self.store,
             directories: Mutex::new(self.directories),
             configurations: self.configurations,
             allowances: self.allowances,
             agent_directories: self.agent_directories,
             secrets: self.secrets,
-            evaluator: self.evaluator,
+            evaluator: filled(self.evaluator),
             writer: tokio::sync::Mutex::default(),
             operations: Mutex::default(),
             instances: AtomicU64::new(1),
@@ -207,6 +211,26 @@ impl Host {
     /// Starts putting a host together.
     pub fn builder() -> HostBuilder {
         HostBuilder::default()
+    }
+
+    /// Gives the ways of running plugins to a host that was built without any, and what runs pieces of Python. Only the first
+    /// who does has an effect: a program need not set up what no plugin of it wants.
+    pub fn equip(&self, equipment: impl FnOnce() -> (Vec<Arc<dyn Runtime>>, Arc<dyn Evaluator>)) {
+        self.inner.runtimes.get_or_init(|| {
+            let (runtimes, evaluator) = equipment();
+            self.inner.evaluator.get_or_init(|| evaluator);
+            runtimes
+        });
+    }
+
+    /// Whether this is the same host as `other`.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
+    /// The same host, without keeping it.
+    pub fn downgrade(&self) -> WeakHost {
+        WeakHost(Arc::downgrade(&self.inner))
     }
 
     /// The registries at this moment. Never waits.
@@ -278,7 +302,23 @@ impl Host {
     }
 }
 
+impl WeakHost {
+    /// The host, if anybody keeps it.
+    pub fn upgrade(&self) -> Option<Host> {
+        Some(Host { inner: self.0.upgrade()? })
+    }
+}
+
+fn filled<T>(value: Option<T>) -> OnceLock<T> {
+    value.map(OnceLock::from).unwrap_or_default()
+}
+
 impl Inner {
+    /// The ways of running plugins.
+    pub(crate) fn runtimes(&self) -> &[Arc<dyn Runtime>] {
+        self.runtimes.get().map_or(&[], Vec::as_slice)
+    }
+
     /// What `id` is configured with from outside.
     pub(crate) fn configuration(&self, id: &PluginId) -> Option<&Value> {
         self.configurations.get(&id.as_str().to_ascii_lowercase())
@@ -301,13 +341,33 @@ impl Inner {
         &self,
         build: impl FnOnce(&mut Snapshot, &mut Vec<Change>) -> Result<T, PluginError>,
     ) -> Result<T, PluginError> {
+        // Dropped after the lock: see `change_now`.
+        let _old;
         let _writer = self.writer.lock().await;
         let mut next = (**self.snapshot.load()).clone();
         let mut changes = Vec::new();
         let made = build(&mut next, &mut changes)?;
         self.save(changes).await?;
         next.generation += 1;
-        self.snapshot.store(Arc::new(next));
+        _old = self.snapshot.swap(Arc::new(next));
+        Ok(made)
+    }
+
+    /// The same for what is not saved, without an async runtime.
+    ///
+    /// Dropping what is removed may run code of the program around the host, which may come back here: it is dropped when
+    /// the lock is free.
+    pub(crate) fn change_now<T>(
+        &self,
+        build: impl FnOnce(&mut Snapshot) -> Result<T, PluginError>,
+    ) -> Result<T, PluginError> {
+        let mut next;
+        let _old;
+        let _writer = self.writer.blocking_lock();
+        next = (**self.snapshot.load()).clone();
+        let made = build(&mut next)?;
+        next.generation += 1;
+        _old = self.snapshot.swap(Arc::new(next));
         Ok(made)
     }
 

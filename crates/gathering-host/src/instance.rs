@@ -55,6 +55,8 @@ pub(crate) struct Instance {
     pub(crate) manifest: Arc<PluginManifest>,
     launch: Launch,
     plugin: OnceCell<Box<dyn Plugin>>,
+    /// Whether its calls need permits and are waited for: those that the program runs itself do not and are not.
+    counts_calls: bool,
     status: AtomicU8,
     permits: Arc<Semaphore>,
     waiting: AtomicUsize,
@@ -86,6 +88,17 @@ impl Instance {
         Self::new(number, launch, manifest, OnceCell::new_with(Some(plugin)), permits)
     }
 
+    /// A generation of a plugin that the program around the host runs, any number of its calls at once.
+    pub(crate) fn of_the_program(
+        number: u64,
+        launch: Launch,
+        manifest: Arc<PluginManifest>,
+        plugin: Box<dyn Plugin>,
+    ) -> Self {
+        let running = Self::running(number, launch, manifest, plugin);
+        Self { counts_calls: false, ..running }
+    }
+
     /// A generation that its first call starts. Until then one call at a time may enter.
     pub(crate) fn to_be_started(number: u64, launch: Launch, manifest: Arc<PluginManifest>) -> Self {
         Self::new(number, launch, manifest, OnceCell::new(), 1)
@@ -104,6 +117,7 @@ impl Instance {
             manifest,
             launch,
             plugin,
+            counts_calls: true,
             status: AtomicU8::new(code(PluginStatus::Loaded)),
             permits: Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS))),
             waiting: AtomicUsize::new(0),
@@ -180,22 +194,27 @@ impl Instance {
         &self,
         queue: usize,
         deadline: Instant,
-    ) -> Result<OwnedSemaphorePermit, NoPermit> {
+    ) -> Result<Option<OwnedSemaphorePermit>, NoPermit> {
+        if !self.counts_calls {
+            return Ok(None);
+        }
         if let Ok(permit) = self.permits.clone().try_acquire_owned() {
-            return Ok(permit);
+            return Ok(Some(permit));
         }
         let _waiting = Waiting::enter(&self.waiting, queue).map_err(NoPermit::Busy)?;
         match tokio::time::timeout_at(deadline.into(), self.permits.clone().acquire_owned()).await {
-            Ok(Ok(permit)) => Ok(permit),
+            Ok(Ok(permit)) => Ok(Some(permit)),
             Ok(Err(_closed)) => Err(NoPermit::Stopped),
             Err(_elapsed) => Err(NoPermit::TimedOut),
         }
     }
 
     /// Counts a call as in flight until the guard is dropped.
-    pub(crate) fn enter(self: &Arc<Self>) -> InFlight {
-        self.in_flight.fetch_add(1, Ordering::AcqRel);
-        InFlight(self.clone())
+    pub(crate) fn enter(self: &Arc<Self>) -> Option<InFlight> {
+        self.counts_calls.then(|| {
+            self.in_flight.fetch_add(1, Ordering::AcqRel);
+            InFlight(self.clone())
+        })
     }
 
     pub(crate) fn in_flight(&self) -> usize {

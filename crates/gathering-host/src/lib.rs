@@ -13,6 +13,7 @@ mod event;
 mod execute;
 mod gate;
 mod host;
+mod in_process;
 mod instance;
 mod manager;
 mod reach;
@@ -29,7 +30,8 @@ pub use entry::{PluginHealth, PluginInfo, PluginStats};
 pub use error::PluginError;
 pub use event::{Event, EventKind};
 pub use execute::{CallOptions, CallReport};
-pub use host::{Host, HostBuilder, Limits};
+pub use host::{Host, HostBuilder, Limits, WeakHost};
+pub use in_process::{Additions, Handle, InProcess};
 pub use manager::{
     Allowed, Dependencies, Discovered, Discovery, DiscoveryError, PermissionsChange, PluginPermissions,
     Restored, Trial,

@@ -96,6 +96,20 @@ impl Snapshot {
         contributions: Contributions,
     ) -> Result<(), PluginError> {
         let places = self.remove_contributions(id);
+        self.add_to(&places, id, contributions)
+    }
+
+    /// Registers these, or nothing, beside what the plugin has.
+    pub(crate) fn add(&mut self, id: &PluginId, contributions: Contributions) -> Result<(), PluginError> {
+        self.add_to(&Places::default(), id, contributions)
+    }
+
+    fn add_to(
+        &mut self,
+        places: &Places,
+        id: &PluginId,
+        contributions: Contributions,
+    ) -> Result<(), PluginError> {
         self.check_competencies(id, &contributions.competencies)?;
         for tool in contributions.tools {
             add(&mut self.tools, places.tools.get(tool.name()), tool, id)?;

@@ -1,11 +1,13 @@
 //! A registered tool: its definition, its compiled schemas and the plugin generation that runs it.
 
+use std::any::Any;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use gathering_core::{PluginId, PluginStatus, SchemaError, Tier, ToolDefinition};
 
 use crate::check::Check;
+use crate::in_process::Handle;
 use crate::instance::Instance;
 use crate::table::{Definition, Index, add_plugin, unique};
 
@@ -15,6 +17,7 @@ pub struct Tool {
     pub(crate) parameters: Check,
     pub(crate) returns: Check,
     pub(crate) instance: Arc<Instance>,
+    handle: OnceLock<Handle>,
 }
 
 impl Tool {
@@ -25,7 +28,7 @@ impl Tool {
     ) -> Result<Self, (&'static str, SchemaError)> {
         let parameters = Check::compile(&definition.parameters).map_err(|error| ("parameters", error))?;
         let returns = Check::compile(&definition.returns).map_err(|error| ("returns", error))?;
-        Ok(Self { definition, parameters, returns, instance })
+        Ok(Self { definition, parameters, returns, instance, handle: OnceLock::new() })
     }
 
     /// The tool as data.
@@ -41,6 +44,16 @@ impl Tool {
     /// What checks its result.
     pub fn result(&self) -> &Check {
         &self.returns
+    }
+
+    /// What the program around the host keeps with it.
+    pub fn handle(&self) -> Option<&(dyn Any + Send + Sync)> {
+        self.handle.get().map(|handle| &**handle)
+    }
+
+    /// Lets the program keep `handle` with it, unless something is kept already; gives what is kept.
+    pub fn keep(&self, handle: Handle) -> &(dyn Any + Send + Sync) {
+        self.handle.get_or_init(|| handle).as_ref()
     }
 
     /// The plugin that runs it.

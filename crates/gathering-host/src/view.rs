@@ -47,17 +47,18 @@ impl View {
             // Those of a plugin stand together. What the snapshot says of it holds, since a plugin that is enabled or
             // disabled at this moment makes another generation.
             let mut plugin: Option<(&PluginId, bool)> = None;
-            let mut enabled = |id| match plugin {
+            let mut enabled = |id, by_itself| match plugin {
                 Some((known, enabled)) if known == id => enabled,
                 _ => {
                     let entry = snapshot.plugins.get(PluginId::as_str(id));
-                    let enabled = entry.is_some_and(|entry| entry.status == PluginStatus::Enabled);
+                    // What was registered by hand is of no plugin that is listed.
+                    let enabled = entry.map_or(by_itself, |entry| entry.status) == PluginStatus::Enabled;
                     plugin = Some((id, enabled));
                     enabled
                 }
             };
             let all = snapshot.tools.list();
-            let offered = all.iter().filter(|tool| enabled(tool.plugin()));
+            let offered = all.iter().filter(|tool| enabled(tool.plugin(), tool.status()));
             offered.filter(|tool| gate::within(host, &rights, self, tool).is_ok()).cloned().collect()
         });
         built.clone()

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use gathering_core::{DynamicPlugin, LoadError, PluginId, PluginManifest, PluginSource, Runtime};
-use gathering_host::{Host, Limits};
+use gathering_host::Host;
 use gathering_plugins::{NativeRuntime, OwnPlaces};
 use gathering_runtime_python::{Examined, ExaminedTool};
 
@@ -12,15 +12,17 @@ use crate::assemble::{own_places, prober, python_runtime};
 use crate::config::Config;
 use crate::data_dir::DataDir;
 
-/// A host that can run the built-in plugins and Python files, and knows none until it is told by [`Host::add`].
+/// Lets `host`, which was built without any runtime, run the built-in plugins and Python files; it knows none of them until
+/// it is told by [`Host::add`]. A host that was equipped before stays as it is.
 ///
 /// Nothing is kept of it, and no lock is taken: `data_dir` is where its workers' files lie, and may be a temporary folder.
-pub fn embedded(config: &Config, data_dir: &DataDir) -> Host {
-    let prober = prober(config);
-    let native = NativeRuntime::new(gathering_plugins::all(&own_places(config, data_dir), &prober));
-    let python = python_runtime(config, data_dir, prober);
-    let builder = Host::builder().runtime(Arc::new(native)).runtime(Arc::new(python));
-    builder.limits(Limits::from(&config.limits)).build()
+pub fn equip(host: &Host, config: &Config, data_dir: &DataDir) {
+    host.equip(|| {
+        let prober = prober(config);
+        let native = NativeRuntime::new(gathering_plugins::all(&own_places(config, data_dir), &prober));
+        let python = Arc::new(python_runtime(config, data_dir, prober));
+        (vec![Arc::new(native), python.clone()], python)
+    });
 }
 
 /// What the built-in plugin `id` says of itself.

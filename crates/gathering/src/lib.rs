@@ -16,7 +16,7 @@ pub use assemble::{GatheRing, prober, python_runtime};
 pub use config::Config;
 pub use data_dir::{DataDir, Lock, ServerInfo};
 pub use dynamic::DynamicPlugins;
-pub use embedded::{builtin_manifest, embedded, plugin_file};
+pub use embedded::{builtin_manifest, equip, plugin_file};
 pub use error::StartError;
 pub use gathering_agents::*;
 pub use gathering_core::*;

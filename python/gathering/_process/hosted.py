@@ -10,11 +10,19 @@ from gathering.plugins.base import Plugin, PluginMetadata
 
 
 class HostedPlugin(Plugin):
-    """A plugin that the Rust core runs. Its tools can be called once it is loaded."""
+    """A plugin that the Rust core runs. Its tools can be called once it is loaded.
+
+    A manager lets it live in the host of its registries, where what it contributes is registered by being loaded. Loaded by
+    itself, or with registering methods of its own, it has a host of its own, and its tools are functions that call there.
+    """
 
     def __init__(self, config=None):
         super().__init__(config)
-        self._hosted = None
+        self._hosted = self._host = None
+
+    def lives_in(self, host):
+        """Lets it live in `host` from now on; False if that cannot be, since it says other things than the core knows."""
+        raise NotImplementedError
 
     def _manifest(self):
         raise NotImplementedError
@@ -82,11 +90,20 @@ class BuiltinPlugin(HostedPlugin):
     #: Competencies whose tools belong to the server: they manage its plugins, and this process has a manager of its own.
     of_the_server = ("plugin_authoring",)
 
+    def lives_in(self, host):
+        says = ("metadata", "register_tools", "register_competencies", "register_file_handlers")
+        if any(getattr(type(self), name) is not getattr(BuiltinPlugin, name) for name in says):
+            return False
+        self._host = host
+        return True
+
     def _manifest(self):
         return _builtin_manifest(self.plugin_id)
 
     def _start(self):
-        return _core.HostedPlugin.builtin(self.plugin_id, self.config, launcher(), data_dir())
+        return _core.HostedPlugin.builtin(
+            self._host, self.plugin_id, self.config, self.of_the_server, launcher(), sys.executable, data_dir()
+        )
 
     def register_tools(self):
         return [
@@ -102,21 +119,29 @@ class BuiltinPlugin(HostedPlugin):
 class WorkerPlugin(HostedPlugin):
     """The plugin of a file, in confined workers."""
 
-    def __init__(self, plugin_class, config, permissions):
+    def __init__(self, plugin_class, config, permissions, host):
         super().__init__(config)
-        self._path = _file_of(plugin_class)
-        self._permissions = permissions
-        self._said = None
+        self._host = host
+        # What it says of itself is known when it runs.
         self._hosted = _core.HostedPlugin.file(
-            self._path, config, permissions, launcher(), sys.executable, data_dir()
+            host, _file_of(plugin_class), config, permissions, launcher(), sys.executable, data_dir()
         )
         self._said = self._hosted.manifest()
+
+    def lives_in(self, host):
+        return self._host is host
 
     def _manifest(self):
         return self._said
 
     def _start(self):
         return self._hosted
+
+
+def definition(registry, data):
+    """The definition of a tool that a host runs, made of what it says."""
+    function = functools.partial(registry.execute, data["name"])
+    return ToolDefinition(**{**_known(ToolDefinition, data), "async_function": False, "requires_context": False}, function=function)
 
 
 @functools.lru_cache(maxsize=None)

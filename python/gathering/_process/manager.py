@@ -1,6 +1,7 @@
 """The plugin manager of this process: which plugins there are, and where each stands."""
 
 import contextlib
+import itertools
 import logging
 import re
 import threading
@@ -59,7 +60,7 @@ class PluginManager:
         """Makes a plugin known, without loading it. ValueError if the id is taken, TypeError if it is no plugin."""
         if not (isinstance(plugin_class, type) and issubclass(plugin_class, Plugin)):
             raise TypeError("plugin_class must be a subclass of Plugin")
-        _core.Gate(plugin_id)
+        _core.check_plugin_id(plugin_id)
         with self._lock:
             if plugin_id in self._classes:
                 raise ValueError(
@@ -110,13 +111,18 @@ class PluginManager:
             if isolation == "worker":
                 from gathering._process.hosted import WorkerPlugin
 
-                plugin = WorkerPlugin(plugin_class, config, permissions or {})
+                plugin = WorkerPlugin(plugin_class, config, permissions or {}, self.tool_registry._host)
             else:
                 schema = metadata_of(plugin_class).config_schema
                 if schema:
                     config = _core.complete_config(plugin_id, schema, config)
                 plugin = instantiate(plugin_class, config)
-            self._load(plugin_id, plugin)
+            try:
+                self._load(plugin_id, plugin)
+            except BaseException:
+                if isolation == "worker":
+                    plugin.on_unload()
+                raise
 
     def _load(self, plugin_id, plugin):
         metadata = plugin.metadata
@@ -124,10 +130,12 @@ class PluginManager:
             raise ValueError(f"Plugin metadata ID '{metadata.id}' doesn't match registered ID '{plugin_id}'")
         for dependency in metadata.dependencies:
             self._check_dependency(plugin_id, dependency)
-        gate = _core.Gate(plugin_id)
+        # What lives in the host of the tools is registered there when it is loaded.
+        lives_in = getattr(plugin, "lives_in", None)
+        home = self.tool_registry._host if lives_in and lives_in(self.tool_registry._host) else None
         plugin.load()
         try:
-            self._register(plugin_id, plugin, gate)
+            attached = self._register(plugin_id, plugin, metadata, home)
         except BaseException as error:
             plugin._status, plugin._error = PluginStatus.ERROR, str(error)
             try:
@@ -138,27 +146,34 @@ class PluginManager:
             raise
         plugin._status, plugin._error = PluginStatus.LOADED, None
         with self._lock:
-            self._loaded[plugin_id] = _Loaded(plugin, gate, [_name(d) for d in metadata.dependencies])
+            self._loaded[plugin_id] = _Loaded(plugin, attached, [_name(d) for d in metadata.dependencies])
 
-    def _register(self, plugin_id, plugin, gate):
+    def _register(self, plugin_id, plugin, metadata, home):
+        """Registers what the plugin contributes, all of it or nothing; what the host `home` has of it already is there."""
+        registries = (self.tool_registry, self.competency_registry, self.file_handler_registry)
+        hosts = {id(registry._host): registry._host for registry in registries}
+        hosts.pop(id(home), None)
+        if not hosts:
+            return []
         collected = collect(plugin)
-        for definition in (*collected.tools, *collected.competencies, *collected.file_handlers):
+        contributions = (collected.tools, collected.competencies, collected.file_handlers)
+        for definition in itertools.chain(*contributions):
             definition.plugin_id = plugin_id
-        try:
-            self.competency_registry._register_all(collected.competencies)
-            self.tool_registry._register_all(collected.tools, gate)
-            for handler in collected.file_handlers:
-                self.file_handler_registry.register(handler)
-        except BaseException:
-            # What was there before is of other plugins: one of this id was not loaded.
-            self._unregister(plugin_id)
-            raise
-
-    def _unregister(self, plugin_id):
-        self.tool_registry._unregister_plugin(plugin_id)
-        self.competency_registry._unregister_plugin(plugin_id)
-        for handler in self.file_handler_registry.list_by_plugin(plugin_id):
-            self.file_handler_registry.unregister(handler.name)
+        attached = []
+        # Nobody is shown what the core knows before it is known which objects that is.
+        with self.competency_registry._lock, self.file_handler_registry._lock:
+            try:
+                for host in hosts.values():
+                    its = (list(c) if r._host is host else [] for c, r in zip(contributions, registries))
+                    attached.append(host.attach(host is self.tool_registry._host, metadata, *its))
+            except BaseException:
+                for one in attached:
+                    one.detach()
+                raise
+            for registry, definitions in list(zip(registries, contributions))[1:]:
+                if registry._host is not home:
+                    registry._adopt(definitions)
+        return attached
 
     def _check_dependency(self, plugin_id, dependency):
         from gathering._requirements import matches
@@ -185,12 +200,15 @@ class PluginManager:
                 dependents = self._dependents(plugin_id)
                 if dependents:
                     raise ValueError(f"Cannot unload plugin '{plugin_id}': plugins {dependents} depend on it")
+                for one in loaded.attached:
+                    one.detach()
                 del self._loaded[plugin_id]
-            self._unregister(plugin_id)
             try:
                 loaded.plugin.unload()
             finally:
                 loaded.plugin._status = PluginStatus.UNLOADED
+                self.competency_registry._prune()
+                self.file_handler_registry._prune()
 
     def enable_plugin(self, plugin_id):
         """Offers the plugin's tools to agents, after its `on_enable`. ValueError if it is not loaded."""
@@ -201,7 +219,8 @@ class PluginManager:
             with _noted(loaded.plugin):
                 loaded.plugin.on_enable()
             loaded.plugin._status = PluginStatus.ENABLED
-            loaded.gate.open = True
+            for one in loaded.attached:
+                one.enabled()
 
     def disable_plugin(self, plugin_id):
         """Refuses calls of the plugin's tools from now on, then runs its `on_disable`.
@@ -215,7 +234,8 @@ class PluginManager:
             enabled = [id for id in self._dependents(plugin_id) if self._loaded[id].plugin.status is PluginStatus.ENABLED]
             if enabled:
                 raise ValueError(f"Cannot disable plugin '{plugin_id}': plugins {enabled} depend on it")
-            loaded.gate.open = False
+            for one in loaded.attached:
+                one.disabled()
             with _noted(loaded.plugin):
                 loaded.plugin.on_disable()
             loaded.plugin._status = PluginStatus.DISABLED
@@ -434,10 +454,10 @@ class _Operation:
 
 
 class _Loaded:
-    """A loaded plugin, the gate of its tools, and the ids of the plugins that it needs."""
+    """A loaded plugin, where it is registered, and the ids of the plugins that it needs."""
 
-    def __init__(self, plugin, gate, dependencies):
-        self.plugin, self.gate, self.dependencies = plugin, gate, dependencies
+    def __init__(self, plugin, attached, dependencies):
+        self.plugin, self.attached, self.dependencies = plugin, attached, dependencies
 
 
 @contextlib.contextmanager

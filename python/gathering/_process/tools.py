@@ -44,22 +44,10 @@ class ToolRegistry(_core.ToolRegistry):
         >>> asyncio.run(registry.execute_async("double", x=21))
         42
         """
-        # Whoever awaits has imported it; whoever only imports this package need not wait for it.
-        import asyncio
-        import inspect
+        # Whoever awaits has imported asyncio; whoever only imports this package need not wait for it.
+        from gathering._process import context
 
-        function, is_async, arguments = self._admit(tool_name, arguments)
-        try:
-            if not is_async:
-                result = await asyncio.to_thread(function, **arguments)
-                return await result if inspect.isawaitable(result) else result
-            async with asyncio.timeout(self.call_timeout) as limit:
-                return await function(**arguments)
-        except Exception as error:
-            reason = error
-            if is_async and isinstance(error, TimeoutError) and limit.expired():
-                reason = f"it did not answer within {self.call_timeout:g} s and was cancelled"
-            raise Exception(f"Error executing tool '{tool_name}': {reason}") from error
+        return await context.execute_async(self, tool_name, arguments, self.call_timeout)
 
     def get_categories(self):
         """The categories that some tool has.

@@ -103,7 +103,7 @@ impl Inner {
     /// Makes a plugin known by its source.
     pub(super) async fn add(&self, source: PluginSource) -> Result<PluginId, PluginError> {
         let mut refusal = None;
-        for runtime in &self.runtimes {
+        for runtime in self.runtimes() {
             let Ok(fingerprint) = runtime.fingerprint(&source) else { continue };
             match self.describe(&**runtime, &source).await {
                 Ok(manifest) => {
@@ -140,7 +140,7 @@ impl Inner {
         let mut discovery = Discovery::default();
         let mut candidates = Vec::new();
         for directory in directories {
-            let runtimes = self.runtimes.clone();
+            let runtimes = self.runtimes().to_vec();
             let looked_in = directory.clone();
             match self.blocking(move || find_candidates(&looked_in, &runtimes)).await? {
                 Ok(found) => candidates.extend(found),

@@ -201,7 +201,7 @@ impl Inner {
     }
 
     pub(super) fn runtime(&self, kind: &str) -> Result<Arc<dyn Runtime>, LoadError> {
-        self.runtimes.iter().find(|runtime| runtime.kind() == kind).cloned().ok_or_else(|| {
+        self.runtimes().iter().find(|runtime| runtime.kind() == kind).cloned().ok_or_else(|| {
             let message = format!("this GatheRing has no runtime for plugins of the kind `{kind}`");
             LoadError::new(LoadErrorKind::RuntimeFailed, message)
         })

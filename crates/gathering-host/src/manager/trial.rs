@@ -91,7 +91,7 @@ impl Inner {
     ) -> Result<Started, PluginError> {
         let id = manifest.metadata.id.clone();
         let load_error = |error| PluginError::Load { id: id.clone(), error };
-        let runtimes = self.runtimes.clone();
+        let runtimes = self.runtimes().to_vec();
         let looked_at = source.clone();
         let found = self
             .blocking(move || {

@@ -102,7 +102,8 @@ impl Node {
         }
     }
 
-    fn surely_fits(&self, value: &impl Look) -> bool {
+    /// Whether a value surely fits.
+    pub(in crate::check) fn surely_fits(&self, value: &impl Look) -> bool {
         if let Self::Plain(ANY) = self {
             return true;
         }
