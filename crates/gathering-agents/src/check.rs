@@ -46,6 +46,12 @@ pub(crate) fn limits(limits: AgentLimits) -> Result<AgentLimits, AgentError> {
     if limits.call_seconds.is_some_and(|seconds| !seconds.is_finite() || seconds <= 0.0) {
         return Err(invalid("`call_seconds` must be a number greater than 0; leave it out for no limit"));
     }
+    if limits.tokens_per_day == Some(0) {
+        return Err(invalid("`tokens_per_day` must be at least 1; leave it out for no limit"));
+    }
+    if limits.cost_per_day.is_some_and(|cost| !cost.is_finite() || cost <= 0.0) {
+        return Err(invalid("`cost_per_day` must be a number greater than 0; leave it out for no limit"));
+    }
     Ok(limits)
 }
 

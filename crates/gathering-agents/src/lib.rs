@@ -11,9 +11,11 @@ mod info;
 mod known;
 mod path;
 mod request;
+mod spending;
 
 pub use agents::Agents;
 pub use error::AgentError;
 pub use info::{AgentInfo, NewToken};
 pub use path::{LearningPath, Step};
 pub use request::{AgentChange, CompetencyGrant, NewAgent};
+pub use spending::{may_spend, spend};

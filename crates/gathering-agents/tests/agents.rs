@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gathering_agents::{AgentChange, AgentError, Agents, NewAgent, NewToken};
-use gathering_core::{AgentLimits, Caller, ToolError};
+use gathering_agents::{AgentChange, AgentError, Agents, NewAgent, NewToken, may_spend, spend};
+use gathering_core::{AgentLimits, Caller, RateLimit, ToolError};
 use gathering_host::{CallOptions, Limits};
 use gathering_testkit::{FakePlugin, TestHost};
 use serde_json::{Value, json};
@@ -240,7 +240,34 @@ async fn an_agents_limits_hold_for_all_its_calls_and_those_of_its_sub_agents() {
     );
     let options = CallOptions { timeout: Some(Duration::from_secs(5)) };
     let report = host.execute(caller(&agents, "a"), "call_any", Default::default(), options).await;
-    assert!(matches!(report.outcome, Err(ToolError::RateLimited { per_minute: 3, .. })));
+    assert!(matches!(
+        report.outcome,
+        Err(ToolError::RateLimited { limit: RateLimit::CallsPerMinute(3), .. })
+    ));
+}
+
+#[tokio::test]
+async fn what_models_take_is_counted_against_an_agent_and_those_above_it() {
+    let host = host().await;
+    let agents = kept(&host);
+    make(&agents, json!({"name": "a", "limits": {"tokens_per_day": 1000}})).await;
+    make(&agents, json!({"name": "sub", "parent": "a", "limits": {"cost_per_day": 0.5}})).await;
+    let rights = |id: &str| agents.rights(id).expect("it is there");
+
+    spend(&rights("sub"), 1200, 0.1).expect("a day's worth was left");
+    let refused = may_spend(&rights("sub")).unwrap_err();
+
+    assert!(matches!(refused, ToolError::RateLimited { limit: RateLimit::TokensPerDay(1000), .. }));
+    assert!(
+        refused.to_string().starts_with(
+            "the agent `a` may use 1000 tokens of models a day and has used them; try again in 1"
+        ),
+        "{refused}"
+    );
+    assert_eq!(
+        self::refused(&agents, json!({"name": "b", "limits": {"cost_per_day": 0}})).await,
+        "`cost_per_day` must be a number greater than 0; leave it out for no limit"
+    );
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 //! release, `PYTHON` an interpreter that has fastapi, uvicorn, pydantic, jsonschema, langchain-core, fastmcp and this
 //! package. A row that misses says `falls short`; the program fails only when something could not be measured.
 
+mod agents;
 mod call;
 mod dynamic;
 mod http;
@@ -19,8 +20,8 @@ use std::process::{Command, ExitCode};
 use table::Row;
 
 /// What can be measured by itself.
-const PARTS: [&str; 9] =
-    ["call", "worker", "dynamic", "command", "http", "registry", "memory", "start", "package"];
+const PARTS: [&str; 10] =
+    ["call", "worker", "dynamic", "command", "http", "registry", "memory", "agents", "start", "package"];
 
 /// Something could not be measured.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -72,6 +73,7 @@ fn measure(
             "command" => rows.extend(dynamic::commands(gathering)?),
             "http" => rows.extend(http::throughput(python, gathering)?),
             "registry" => rows.extend(runtime.block_on(registry::rows())?),
+            "agents" => rows.extend(as_a_task(runtime, agents::rows())?),
             "memory" => rows.push(registry::memory()?),
             "package" => rows.extend(package::rows(python)?),
             "start" => rows.extend(http::start(gathering)?),

@@ -13,11 +13,14 @@ use serde_json::{Map, Value, json};
 /// How many tools a plugin brings.
 pub(crate) const TOOLS: usize = 50;
 
+/// How many competencies `gated` brings: `skill0` and so on.
+pub(crate) const HELD: usize = 20;
+
 /// A fifth of the tools is in each.
 const CATEGORIES: [&str; 5] = ["utility", "finance", "web", "image", "custom"];
 
-/// Runs the plugins `many0`, `many1` and so on, each with [`TOOLS`] tools of two integers, and `one` with the tool
-/// `add`.
+/// Runs the plugins `many0`, `many1` and so on, each with [`TOOLS`] tools of two integers, `one` with the tool `add`,
+/// and `gated` with `gated_tool`, which requires five of its competencies.
 pub(crate) struct ManyRuntime;
 
 /// What the tools do, as a plain function.
@@ -31,8 +34,16 @@ fn manifest(id: &PluginId) -> PluginManifest {
     let mut manifest = PluginManifest::new(serde_json::from_value(metadata).expect("good metadata"));
     let names = match id.as_str() {
         "one" => vec!["add".to_owned()],
+        "gated" => vec!["gated_tool".to_owned()],
         id => (0..TOOLS).map(|n| format!("{id}_tool{n}")).collect(),
     };
+    let is_gated = id.as_str() == "gated";
+    let required: Vec<_> = (HELD - 5..HELD).map(|n| format!("skill{n}:intermediate")).collect();
+    for n in (0..HELD).filter(|_| is_gated) {
+        let competency =
+            json!({"id": format!("skill{n}"), "name": "x", "description": "x", "category": "custom"});
+        manifest.competencies.push(Arc::new(serde_json::from_value(competency).expect("a good competency")));
+    }
     for (n, name) in names.into_iter().enumerate() {
         let tool: ToolDefinition = serde_json::from_value(json!({
             "name": name,
@@ -48,6 +59,7 @@ fn manifest(id: &PluginId) -> PluginManifest {
                 "additionalProperties": false,
             },
             "returns": {"type": "integer"},
+            "required_competencies": if is_gated { &required[..] } else { &[] },
         }))
         .expect("a good tool");
         manifest.tools.push(Arc::new(tool));

@@ -1,5 +1,6 @@
 //! Agents: what is kept of one over a restart, and the rights that travel with its calls.
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -60,6 +61,35 @@ pub struct AgentLimits {
     /// How long one call may take, in seconds; never longer than the host allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call_seconds: Option<f64>,
+    /// How many tokens its models may read and write in a day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens_per_day: Option<u64>,
+    /// What its models may cost in a day, in the currency of their prices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_per_day: Option<f64>,
+}
+
+/// A limit that was come to. Shown as what it lets an agent do.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum RateLimit {
+    /// [`AgentLimits::calls_per_minute`].
+    CallsPerMinute(u32),
+    /// [`AgentLimits::tokens_per_day`].
+    TokensPerDay(u64),
+    /// [`AgentLimits::cost_per_day`].
+    CostPerDay(f64),
+}
+
+impl fmt::Display for RateLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CallsPerMinute(calls) => write!(f, "may make {calls} calls a minute and has made them"),
+            Self::TokensPerDay(tokens) => {
+                write!(f, "may use {tokens} tokens of models a day and has used them")
+            }
+            Self::CostPerDay(cost) => write!(f, "may spend {cost} a day on models and has spent it"),
+        }
+    }
 }
 
 /// An agent as it is kept over a restart.
@@ -199,33 +229,63 @@ impl AgentRights {
     }
 }
 
-/// How many calls an agent has made lately.
+/// What an agent has done lately.
 #[derive(Debug, Default)]
 pub struct AgentUsage {
-    window: Mutex<Option<Window>>,
+    calls: Window,
+    tokens: Window,
+    cost: Window,
 }
 
+/// How much of something is left.
+#[derive(Debug, Default)]
+struct Window(Mutex<Option<Left>>);
+
 #[derive(Debug, Clone, Copy)]
-struct Window {
-    /// How many calls it may still make now; grows with time.
+struct Left {
+    /// Grows with time; below 0 if more was taken than was there.
     left: f64,
     counted: Instant,
 }
+
+const MINUTE: f64 = 60.0;
+const DAY: f64 = 24.0 * 60.0 * 60.0;
 
 impl AgentUsage {
     /// Counts one call, or says how long to wait until one is free. A minute's calls may be made at once; then they become
     /// free one by one.
     pub fn count(&self, per_minute: u32, now: Instant) -> Result<(), Duration> {
-        let most = f64::from(per_minute);
-        let each = 60.0 / most.max(1.0);
-        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+        self.calls.take(f64::from(per_minute.max(1)), MINUTE, 1.0, 1.0, now)
+    }
+
+    /// Counts tokens that a model has read and written. Refuses, and counts nothing, if none was left; more than were left
+    /// are counted, and missing from what becomes free next.
+    pub fn count_tokens(&self, per_day: u64, tokens: u64, now: Instant) -> Result<(), Duration> {
+        self.tokens.take(per_day.max(1) as f64, DAY, 1.0, tokens as f64, now)
+    }
+
+    /// The same for what a model has cost.
+    pub fn count_cost(&self, per_day: f64, cost: f64, now: Instant) -> Result<(), Duration> {
+        self.cost.take(per_day, DAY, per_day / 1e6, cost, now)
+    }
+}
+
+impl Window {
+    /// Takes `amount` if at least `least` is there of the `most` that become free in `seconds`; else says how long to wait
+    /// for `least`.
+    fn take(&self, most: f64, seconds: f64, least: f64, amount: f64, now: Instant) -> Result<(), Duration> {
+        let mut window = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let left = window.map_or(most, |window| {
             let since = now.saturating_duration_since(window.counted).as_secs_f64();
-            (window.left + since / each).min(most)
+            (window.left + since * most / seconds).min(most)
         });
-        let taken = left >= 1.0;
-        *window = Some(Window { left: if taken { left - 1.0 } else { left }, counted: now });
-        if taken { Ok(()) } else { Err(Duration::from_secs_f64((1.0 - left) * each)) }
+        let is_there = left >= least;
+        *window = Some(Left { left: if is_there { left - amount } else { left }, counted: now });
+        if is_there {
+            return Ok(());
+        }
+        let wait = (least - left) * seconds / most;
+        Err(Duration::try_from_secs_f64(wait).unwrap_or(Duration::MAX))
     }
 }
 
@@ -242,6 +302,18 @@ mod tests {
         assert!(usage.count(3, start + Duration::from_secs(19)).is_err());
         assert!(usage.count(3, start + Duration::from_secs(21)).is_ok());
         assert!(usage.count(3, start + Duration::from_secs(22)).is_err());
+    }
+
+    #[test]
+    fn what_a_model_took_is_counted_whole_and_the_next_waits_until_something_is_free() {
+        let (usage, start) = (AgentUsage::default(), Instant::now());
+
+        assert!(usage.count_tokens(86_400, 100_000, start).is_ok(), "all of the day's were left");
+        assert_eq!(usage.count_tokens(86_400, 1, start), Err(Duration::from_secs(13_601)));
+        assert!(usage.count_tokens(86_400, 1, start + Duration::from_secs(13_602)).is_ok());
+        assert!(usage.count_cost(2.0, 2.5, start).is_ok());
+        assert!(usage.count_cost(2.0, 0.0, start + Duration::from_secs(6 * 60 * 60 - 1)).is_err());
+        assert!(usage.count_cost(2.0, 0.0, start + Duration::from_secs(6 * 60 * 60 + 1)).is_ok());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::{AgentId, PluginId, PluginStatus, Requirement, ToolName};
+use crate::{AgentId, PluginId, PluginStatus, RateLimit, Requirement, ToolName};
 
 /// Why a call gave no result. [`ToolError::code`] is stable, for programs; the text is for people and models.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -38,17 +38,17 @@ pub enum ToolError {
         /// What is not allowed and who could allow it.
         reason: String,
     },
-    /// The agent has made as many calls as it may; others become free with time.
+    /// The agent has made as many calls as it may, or used as much of its models; more becomes free with time.
     #[error(
-        "the agent `{agent}` may make {per_minute} calls a minute and has made them; try again in {} s",
+        "the agent `{agent}` {limit}; try again in {} s",
         retry_after.as_secs_f64().ceil()
     )]
     RateLimited {
         /// The agent that is limited: the caller, or one whose rights bound the caller's.
         agent: AgentId,
-        /// How many calls it may make in a minute.
-        per_minute: u32,
-        /// When the next call becomes free.
+        /// What it may do.
+        limit: RateLimit,
+        /// When something becomes free.
         retry_after: Duration,
     },
     /// The tool's plugin is disabled.

@@ -25,7 +25,7 @@ mod tool;
 use std::future::Future;
 use std::pin::Pin;
 
-pub use agent::{AgentLimits, AgentRecord, AgentRights, AgentUsage, HeldCompetency, ToolRules};
+pub use agent::{AgentLimits, AgentRecord, AgentRights, AgentUsage, HeldCompetency, RateLimit, ToolRules};
 pub use authoring::{Authoring, AuthoringRefused, DynamicPlugin, DynamicTool, MAX_ALL_CODE, MAX_CODE};
 pub use call::{CallContext, CallId, Caller, HostServices, Tier, ToolCall, TraceId};
 pub use category::{CompetencyCategory, ToolCategory};

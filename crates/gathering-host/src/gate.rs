@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use gathering_core::{AgentRights, Caller, Origin, PluginStatus, ToolError};
+use gathering_core::{AgentRights, Caller, Origin, PluginStatus, RateLimit, ToolError};
 
 use crate::host::Inner;
 use crate::snapshot::Snapshot;
@@ -85,7 +85,7 @@ pub(crate) fn count_call(caller: &Caller) -> Result<(), ToolError> {
         let Some(per_minute) = rights.limits.calls_per_minute else { continue };
         rights.usage.count(per_minute, now).map_err(|retry_after| ToolError::RateLimited {
             agent: rights.id.clone(),
-            per_minute,
+            limit: RateLimit::CallsPerMinute(per_minute),
             retry_after,
         })?;
     }

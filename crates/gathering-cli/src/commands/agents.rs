@@ -118,7 +118,7 @@ pub(crate) struct Update {
     #[arg(long, conflicts_with = "deny_tool")]
     deny_no_tools: bool,
     /// Take back all its limits.
-    #[arg(long, conflicts_with_all = ["calls_per_minute", "call_seconds"])]
+    #[arg(long, conflicts_with_all = ["calls_per_minute", "call_seconds", "tokens_per_day", "cost_per_day"])]
     no_limits: bool,
     #[command(flatten)]
     said: Said,
@@ -141,6 +141,12 @@ struct Said {
     /// How long one call of it may take.
     #[arg(long, value_name = "SECONDS")]
     call_seconds: Option<f64>,
+    /// How many tokens its models may read and write in a day.
+    #[arg(long, value_name = "N")]
+    tokens_per_day: Option<u64>,
+    /// What its models may cost in a day, in the currency of their prices.
+    #[arg(long, value_name = "AMOUNT")]
+    cost_per_day: Option<f64>,
     /// The provider of its model; kept for whoever runs the agent.
     #[arg(long)]
     provider: Option<String>,
@@ -167,13 +173,14 @@ impl Said {
         put("provider", self.provider.as_ref().map(|text| json!(text)));
         put("model", self.model.as_ref().map(|text| json!(text)));
         put("instructions", self.instructions.as_ref().map(|text| json!(text)));
-        let mut limits = Map::new();
-        if let Some(calls) = self.calls_per_minute {
-            limits.insert("calls_per_minute".to_owned(), json!(calls));
-        }
-        if let Some(seconds) = self.call_seconds {
-            limits.insert("call_seconds".to_owned(), json!(seconds));
-        }
+        let limits = [
+            ("calls_per_minute", self.calls_per_minute.map(Value::from)),
+            ("call_seconds", self.call_seconds.map(Value::from)),
+            ("tokens_per_day", self.tokens_per_day.map(Value::from)),
+            ("cost_per_day", self.cost_per_day.map(Value::from)),
+        ];
+        let limits: Map<_, _> =
+            limits.into_iter().filter_map(|(name, said)| Some((name.to_owned(), said?))).collect();
         put("limits", (!limits.is_empty()).then(|| limits.into()));
         body
     }
@@ -331,6 +338,8 @@ fn write_agent(out: &mut dyn Write, agent: &Value) -> io::Result<()> {
             "denied_tools",
             "calls_per_minute",
             "call_seconds",
+            "tokens_per_day",
+            "cost_per_day",
             "provider",
             "model",
             "instructions",

@@ -41,6 +41,12 @@ shapes! {
         /// How long one call may take, in seconds; never longer than the server allows.
         #[schema(required = false, exclusive_minimum = 0)]
         call_seconds: f64,
+        /// How many tokens its models may read and write in a day.
+        #[schema(required = false, minimum = 1)]
+        tokens_per_day: u64,
+        /// What its models may cost in a day, in the currency of their prices.
+        #[schema(required = false, exclusive_minimum = 0)]
+        cost_per_day: f64,
     }
 
     /// An agent to be made.
