@@ -1,20 +1,12 @@
 """Every Python block of the later document, run as it is written there."""
 
 import ast
-import contextlib
-import io
-import linecache
-import os
-import shutil
-import sys
-import tempfile
 import textwrap
-import types
-import unittest.mock
+import unittest
 from pathlib import Path
 
 from documents import block
-from process import InProcess
+from faces import Confined, Face, run
 
 from gathering.core.competency_registry import CompetencyCategory, competency_registry
 from gathering.core.tool_registry import ToolCategory, tool_registry
@@ -43,24 +35,7 @@ PLUGIN_IMPORTS = (
 )
 
 
-def run(code, namespace=None):
-    """Runs a block as a reader would type it, and returns what it defined and printed."""
-    namespace = {"__name__": "__main__"} if namespace is None else namespace
-    printed, filename = io.StringIO(), f"document_{len(linecache.cache)}.py"
-    linecache.cache[filename] = (len(code), None, code.splitlines(keepends=True), filename)
-    with contextlib.redirect_stdout(printed):
-        exec(compile(code, filename, "exec"), namespace)
-    return namespace, printed.getvalue()
-
-
-class LaterDocument(InProcess):
-    def setUp(self):
-        super().setUp()
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.addCleanup(os.chdir, os.getcwd())
-        os.chdir(folder.name)
-
+class LaterDocument(Face):
     def test_the_quick_start_calculates(self):
         namespace, _ = run(block("later", "Using the Plugin Manager"))
 
@@ -71,7 +46,8 @@ class LaterDocument(InProcess):
         Path("my_plugins").mkdir()
         Path("my_plugins/my_plugin.py").write_text(block("later", "Basic Plugin Structure"))
 
-        namespace, printed = run(block("later", "Discovering Plugins"))
+        with self.with_packages("requests"):
+            namespace, printed = run(block("later", "Discovering Plugins"))
 
         self.assertEqual(printed, "Found plugins: ['my_plugin']\n")
         self.assertEqual(tool_registry.execute("my_tool", input="x"), "Processed: x")
@@ -138,22 +114,18 @@ class LaterDocument(InProcess):
     def test_the_finance_plugin_says_what_is_missing_and_works_where_it_is_there(self):
         from gathering.plugins import plugin_manager
 
-        namespace, _ = run(PLUGIN_IMPORTS + block("later", "Example: Finance Plugin", FINANCE))
-        plugin_manager.register_plugin_class("finance", namespace["FinancePlugin"])
-        with unittest.mock.patch("gathering._requirements.is_satisfied", lambda requirement: False):
-            with self.assertRaisesRegex(
-                ImportError,
-                "^Plugin 'finance' requires Python package 'yfinance'. Install with: pip install yfinance$",
-            ):
-                plugin_manager.load_plugin("finance")
+        finance = self.module("finance", PLUGIN_IMPORTS + block("later", "Example: Finance Plugin", FINANCE))
+        plugin_manager.register_plugin_class("finance", finance.FinancePlugin)
+        with self.without_packages(), self.assertRaises(ImportError) as missing:
+            plugin_manager.load_plugin("finance")
+        self.assertRegex(
+            str(missing.exception),
+            r"its packages could not be installed \(pandas, yfinance\)" if self.is_confined
+            else "^Plugin 'finance' requires Python package 'yfinance'. Install with: pip install yfinance$",
+        )
         self.assertEqual(tool_registry.list_all(), [])
 
-        quotes = types.ModuleType("yfinance")
-        quotes.Ticker = lambda symbol: types.SimpleNamespace(info={"regularMarketPrice": 12.5})
-        with (
-            unittest.mock.patch("gathering._requirements.is_satisfied", lambda requirement: True),
-            unittest.mock.patch.dict(sys.modules, yfinance=quotes),
-        ):
+        with self.with_packages("yfinance", "pandas"):
             plugin_manager.load_plugin("finance")
             self.assertEqual(tool_registry.execute("stock_price", symbol="A"), {"symbol": "A", "price": 12.5})
         self.assertEqual(tool_registry.execute("portfolio_value", holdings=[{"shares": 2, "price": 3}]), 6)
@@ -161,22 +133,8 @@ class LaterDocument(InProcess):
         self.assertIsInstance(plugin_manager.get_plugin("finance"), Plugin)
 
 
-@unittest.skipUnless(shutil.which("gathering"), "NOT RUN: the program `gathering`, which confines, is not on the path")
-class LaterDocumentInWorkers(LaterDocument):
-    """The same, with every plugin that has a file in confined workers. Their packages come from PyPI."""
-
-    def setUp(self):
-        super().setUp()
-        from gathering.plugins import PluginManager
-
-        load = PluginManager.load_plugin
-
-        def load_confined(manager, plugin_id, config=None, **options):
-            if plugin_id in manager.get_discovered_plugins():
-                options["isolation"] = "worker"
-            return load(manager, plugin_id, config, **options)
-
-        self.enterContext(unittest.mock.patch.object(PluginManager, "load_plugin", load_confined))
+class LaterDocumentInWorkers(Confined, LaterDocument):
+    """The same, confined."""
 
 
 if __name__ == "__main__":
