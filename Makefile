@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export CARGO_TERM_COLOR ?= auto
 export RUSTDOCFLAGS := -D warnings
 
-.PHONY: help setup up demo test test-long bench fuzz fmt lint docs examples core wheel test-python test-rust attacks build clean
+.PHONY: help setup mock up demo test test-long bench fuzz fmt lint docs examples core wheel test-python test-rust attacks build clean
 
 help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,12 @@ $(VENV)/.tests: $(VENV)/.ready Makefile
 	  coloraide pillow
 	@touch $@
 
+# A provider of language models that answers as it is told, which others wrote. Tests say NOT RUN without it.
+mock: ## fetches the mock provider that tests of chats talk with, from npm, into ./target
+	@command -v npm >/dev/null || { echo "NOT RUN: npm is missing, so no tests of chats"; exit 0; }; \
+	  test -d $(TARGET)/npm/node_modules/@copilotkit/aimock \
+	  || npm install --silent --no-audit --no-fund --prefix $(TARGET)/npm @copilotkit/aimock@1.43.0
+
 build:
 	cargo build --quiet --package gathering-cli
 
@@ -49,7 +55,7 @@ test: setup lint test-rust test-python attacks examples demo docs ## proves ever
 	@echo "make test: all is well"
 
 # What could not run here says so in its output, which cargo shows only when asked.
-test-rust:
+test-rust: mock
 	@mkdir -p $(TARGET)
 	cargo test --quiet --workspace -- --show-output > $(TARGET)/test.log 2>&1 || { cat $(TARGET)/test.log; exit 1; }
 	@grep -h '^test result:' $(TARGET)/test.log

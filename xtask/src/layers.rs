@@ -5,7 +5,13 @@ use crate::metadata::{Metadata, Package};
 /// Each crate once, bottom floor first. Crates on one floor are strangers to each other.
 const FLOORS: &[&[&str]] = &[
     &["gathering-core", "gathering-sandbox"],
-    &["gathering-host", "gathering-store", "gathering-plugins", "gathering-runtime-python"],
+    &[
+        "gathering-host",
+        "gathering-store",
+        "gathering-models",
+        "gathering-plugins",
+        "gathering-runtime-python",
+    ],
     &["gathering-agents"],
     &["gathering"],
     &["gathering-server", "gathering-py"],

@@ -101,6 +101,6 @@ pub(crate) fn digest(token: &str) -> String {
     hexadecimal(&Sha256::digest(token))
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,10 +1,11 @@
-//! The agents of GatheRing: what each holds, how much it may do, and the token it is known by.
+//! The agents of GatheRing: what each holds, how much it may do, the token it is known by, and how one talks with it.
 //!
 //! An agent is data. What it may call is decided by the gate of a [`Host`](gathering_host::Host), which reads the
 //! [`AgentRights`](gathering_core::AgentRights) that travel with every call; [`Agents`] makes those rights, keeps the agents
-//! over a restart, and knows whose a token is.
+//! over a restart, and knows whose a token is. [`Chats`] lets a model talk with somebody as an agent.
 
 mod agents;
+mod chat;
 mod check;
 mod error;
 mod info;
@@ -14,6 +15,7 @@ mod request;
 mod spending;
 
 pub use agents::Agents;
+pub use chat::{ChatError, ChatEvent, ChatLimits, Chats, ConversationInfo, FullConversation, NewMessage};
 pub use error::AgentError;
 pub use info::{AgentInfo, NewToken};
 pub use path::{LearningPath, Step};

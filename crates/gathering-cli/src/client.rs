@@ -57,6 +57,7 @@ impl Client {
         let options = gathering_server::Options {
             access: gathering_server::Access::Embedded,
             agents: Some(gathering.agents().clone()),
+            chats: Some(gathering.chats().clone()),
             plugin_log: Some(std::sync::Arc::new(move |id, bytes| of_log.plugin_log(id, bytes))),
             ..Default::default()
         };

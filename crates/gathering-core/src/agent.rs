@@ -110,13 +110,13 @@ pub struct AgentRecord {
     /// How much it may do.
     #[serde(default)]
     pub limits: AgentLimits,
-    /// The provider of its model; data for whoever runs the agent.
+    /// The provider of the model that talks as the agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
-    /// Its model; data for whoever runs the agent.
+    /// The model that talks as the agent; the default if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    /// What it is told before everything else; data for whoever runs the agent.
+    /// What the model is told before everything else.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub instructions: String,
     /// The agent whose rights bound its own.

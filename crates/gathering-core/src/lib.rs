@@ -8,6 +8,7 @@ mod authoring;
 mod call;
 mod category;
 mod competency;
+mod conversation;
 mod error;
 mod evaluation;
 mod file_handler;
@@ -30,6 +31,7 @@ pub use authoring::{Authoring, AuthoringRefused, DynamicPlugin, DynamicTool, MAX
 pub use call::{CallContext, CallId, Caller, HostServices, Tier, ToolCall, TraceId};
 pub use category::{CompetencyCategory, ToolCategory};
 pub use competency::{CompetencyDefinition, CompetencyLevel, Requirement};
+pub use conversation::{ConversationRecord, ConversationStore};
 pub use error::{ArgumentError, HookError, LoadError, LoadErrorKind, ReachedLimit, ToolError};
 pub use evaluation::{Evaluated, Evaluation, EvaluationError, Evaluator};
 pub use file_handler::{FileHandlerDefinition, FileOperation};

@@ -103,6 +103,18 @@ impl Schema {
         serde_json::from_str(&self.0).expect("the text was written from a value")
     }
 
+    /// The schema as all providers of models take that of arguments: `type` is `object`, and `properties` is there.
+    /// Arguments are an object anyway, so this changes nothing of what fits.
+    pub fn to_object_schema(&self) -> Value {
+        let mut map = match self.to_value() {
+            Value::Object(map) => map,
+            _ => Map::new(),
+        };
+        map.insert("type".to_owned(), "object".into());
+        map.entry("properties").or_insert_with(|| Value::Object(Map::new()));
+        Value::Object(map)
+    }
+
     /// For the `parameters` field of a tool: takes the bare property map as well.
     pub(crate) fn deserialize_parameters<'de, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(from)?;

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-use gathering_agents::Agents;
+use gathering_agents::{Agents, Chats};
 use gathering_core::PluginId;
 use gathering_host::Host;
 use serde_json::{Map, Value};
@@ -26,6 +26,8 @@ pub struct Options {
     pub access: Access,
     /// Who may call beside the operator. Default: agents that are made while it is served, and forgotten then.
     pub agents: Option<Agents>,
+    /// Lets models answer as agents. Without it, nobody talks with one here.
+    pub chats: Option<Chats>,
     /// What the `Host` header may say besides the names of loopback, each with or without a port.
     pub allowed_hosts: Vec<String>,
     /// Reads the logs of plugins, for `GET /plugins/{id}/log`.

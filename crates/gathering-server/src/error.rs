@@ -6,9 +6,10 @@ use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use gathering_agents::AgentError;
+use gathering_agents::{AgentError, ChatError};
 use gathering_core::{ArgumentError, CallId, LoadErrorKind, PluginId, StateError, ToolError};
 use gathering_host::{AuthoringError, InvalidCode, PluginError};
+use gathering_models::ModelError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -144,6 +145,15 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
     }
 
+    /// Nobody talks with agents on this server.
+    pub(crate) fn no_chats() -> Self {
+        Self::new(
+            StatusCode::NOT_IMPLEMENTED,
+            "not_implemented",
+            "this server lets no model answer as an agent",
+        )
+    }
+
     /// A call that gave no result.
     pub(crate) fn call(call_id: CallId, error: ToolError) -> Self {
         let mut problem = Self::from(error);
@@ -212,6 +222,31 @@ impl From<AgentError> for Problem {
         let problem = Self::new(status, error.code(), error.to_string());
         match error {
             AgentError::Invalid { pointer, message } => {
+                problem.errors(vec![ArgumentError { pointer: pointer.to_owned(), message }])
+            }
+            _ => problem,
+        }
+    }
+}
+
+impl From<ChatError> for Problem {
+    fn from(error: ChatError) -> Self {
+        let status = match &error {
+            ChatError::Agent(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            ChatError::Invalid { .. } => StatusCode::BAD_REQUEST,
+            ChatError::UnknownConversation { .. } => StatusCode::NOT_FOUND,
+            ChatError::Busy { .. } | ChatError::Full { .. } => StatusCode::CONFLICT,
+            ChatError::Model(
+                ModelError::NoModel | ModelError::NoDefault { .. } | ModelError::Unknown { .. },
+            ) => StatusCode::CONFLICT,
+            ChatError::Model(_) => StatusCode::BAD_GATEWAY,
+            ChatError::State(StateError::StorageFull(_)) => StatusCode::INSUFFICIENT_STORAGE,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        let problem = Self::new(status, error.code(), error.to_string());
+        match error {
+            ChatError::Agent(error) => error.into(),
+            ChatError::Invalid { pointer, message } => {
                 problem.errors(vec![ArgumentError { pointer: pointer.to_owned(), message }])
             }
             _ => problem,

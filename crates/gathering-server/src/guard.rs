@@ -114,13 +114,18 @@ const FOR_AGENTS: &[(Method, &[&str])] = &[
             "/agents/{id}",
             "/agents/{id}/tools",
             "/agents/{id}/learning-path",
+            "/agents/{id}/conversations",
+            "/agents/{id}/conversations/{conversation}",
             "/health",
             "/openapi.json",
         ],
     ),
-    (Method::POST, &["/tools/{name}/execute", "/plugins/dynamic", "/plugins/{id}/rollback"]),
+    (
+        Method::POST,
+        &["/tools/{name}/execute", "/plugins/dynamic", "/plugins/{id}/rollback", "/agents/{id}/chat"],
+    ),
     (Method::PUT, &["/plugins/{id}/dynamic"]),
-    (Method::DELETE, &["/plugins/{id}"]),
+    (Method::DELETE, &["/plugins/{id}", "/agents/{id}/conversations/{conversation}"]),
 ];
 
 /// Refuses an agent what is not for agents.
@@ -133,7 +138,7 @@ fn check_agent(method: &Method, path: &str) -> Result<(), Problem> {
     }
     Err(Problem::forbidden(format!(
         "{method} `{path}` is the operator's alone: an agent may list, show and call the tools that its competencies open \
-         to it, look at itself, and make plugins of code if it may call `create_plugin`"
+         to it, look at itself, talk with itself, and make plugins of code if it may call `create_plugin`"
     )))
 }
 

@@ -131,6 +131,18 @@ problems! {
     UnknownAgent {
         "404": "`unknown_agent` or `unknown_competency`",
     }
+    /// That there is no such agent, or conversation of it.
+    UnknownConversation {
+        "404": "`unknown_agent` or `unknown_conversation`",
+        "501": "`not_implemented`: this server lets no model answer as an agent",
+    }
+    /// Why nobody talks with an agent as asked. What goes wrong later is told by the event `error`.
+    ChatFailed {
+        "404": "`unknown_agent` or `unknown_conversation`",
+        "409": "`no_model` or `unknown_model`: no model is configured, or none of that name; `conversation_busy` or `conversation_full`",
+        "501": "`not_implemented`: this server lets no model answer as an agent",
+        "507": "`storage_full`: the conversation could not be saved",
+    }
     /// Why an agent cannot be made or changed as asked.
     AgentFailed {
         "404": "`unknown_agent`, `unknown_competency` or `unknown_tool`",

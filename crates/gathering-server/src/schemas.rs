@@ -5,6 +5,7 @@
 #![expect(dead_code, reason = "these are only described, never made")]
 
 mod agents;
+mod chat;
 mod competencies;
 mod dynamic;
 mod permissions;
@@ -15,6 +16,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 pub(crate) use agents::{AgentChange, AgentDetails, AgentLearningPath, AgentList, CompetencyGrant, NewAgent};
+pub(crate) use chat::{ChatEvent, ConversationList, FullConversation, ModelList, NewMessage};
 pub(crate) use competencies::{Competencies, CompetencyDetails, FileHandlers, LearningPath};
 pub(crate) use dynamic::{DynamicPlugin, PluginVersions};
 pub(crate) use permissions::{Permissions, PermissionsChange, PluginPermissions};

@@ -37,6 +37,20 @@ const MIGRATIONS: &[&str] = &["
         id TEXT NOT NULL UNIQUE,
         record TEXT NOT NULL
     ) STRICT;
+", "
+    CREATE TABLE conversations (
+        id TEXT NOT NULL PRIMARY KEY,
+        agent TEXT NOT NULL,
+        updated_ms INTEGER NOT NULL,
+        record TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX conversations_of_agents ON conversations (agent, updated_ms);
+    CREATE TABLE messages (
+        position INTEGER PRIMARY KEY AUTOINCREMENT,
+        conversation TEXT NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+        message TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX messages_of_conversations ON messages (conversation, position);
 "];
 
 /// The format that this version writes (`PRAGMA user_version`).

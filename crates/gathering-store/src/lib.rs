@@ -1,9 +1,10 @@
 //! Keeps the state of GatheRing in a SQLite file.
 //!
-//! [`SqliteStore`] implements [`gathering_core::StateStore`]. A change is on the disk before it is acknowledged, a file
+//! [`SqliteStore`] implements [`gathering_core::StateStore`] and [`gathering_core::ConversationStore`]. A change is on the disk before it is acknowledged, a file
 //! that this version does not understand is refused and left alone, and a record that cannot be read is set aside, so
 //! that it neither hides the others nor is lost.
 
+mod conversations;
 mod format;
 mod open;
 mod store;

@@ -150,6 +150,8 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     // With a write-ahead log, `FULL` syncs the log at each commit: what is acknowledged survives a power cut.
     connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
     connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
+    // A conversation is removed with its messages.
+    connection.pragma_update(None, "foreign_keys", true).map_err(failed)?;
     format::migrate(connection).map_err(failed)
 }
 

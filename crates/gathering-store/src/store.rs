@@ -68,7 +68,7 @@ impl SqliteStore {
         read().map_err(|error| state_error(&error))
     }
 
-    fn connection(&self) -> MutexGuard<'_, Connection> {
+    pub(crate) fn connection(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().expect("nothing panics while it holds this lock")
     }
 }
@@ -172,7 +172,12 @@ fn apply_one(transaction: &Transaction<'_>, change: &Change) -> Result<(), State
                 "INSERT INTO agents (id, record) VALUES (?1, ?2)
                  ON CONFLICT (id) DO UPDATE SET record = excluded.record",
                 &[&record.id.as_str(), &text],
-            )
+            )?;
+            if record.deleted {
+                // Nobody can ask for what it said any more.
+                execute("DELETE FROM conversations WHERE agent = ?1", &[&record.id.as_str()])?;
+            }
+            Ok(())
         }
         Change::RemovePlugin(id) => execute("DELETE FROM plugins WHERE id = ?1", &[&id.as_str()]),
         Change::AddDirectory(path) => execute(
@@ -230,7 +235,7 @@ fn set_aside(
     transaction.commit()
 }
 
-fn state_error(error: &rusqlite::Error) -> StateError {
+pub(crate) fn state_error(error: &rusqlite::Error) -> StateError {
     // The shared index of the log cannot grow on a full disk, and SQLite calls that an I/O error.
     let no_index = error.sqlite_error().is_some_and(|e| e.extended_code == ffi::SQLITE_IOERR_SHMSIZE);
     if no_index || error.sqlite_error_code() == Some(ErrorCode::DiskFull) {

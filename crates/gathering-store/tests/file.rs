@@ -58,7 +58,7 @@ fn a_file_of_a_newer_version_is_refused_with_both_versions_and_what_to_do() {
         error.to_string(),
         format!(
             "the state file `{}` was written by GatheRing 9.1.0 in format 7, and this is GatheRing {VERSION}, \
-             which knows formats up to 3: run GatheRing 9.1.0 or newer, or choose another data directory",
+             which knows formats up to 4: run GatheRing 9.1.0 or newer, or choose another data directory",
             path.display()
         )
     );
@@ -75,7 +75,7 @@ fn records_from_before_permissions_meant_something_are_kept_without_them() {
             "source": {"path": "/old.py"}, "status": "enabled", "config": {"number": 18446744073709551615},
             "manifest": {"metadata": {"id": "old", "name": "é", "version": "1", "description": "",
             "permissions": {"network": true, "anything": [1]}}}, "fingerprint": "f"}');
-        DROP TABLE agents; PRAGMA user_version = 1;"#,
+        DROP TABLE agents; DROP TABLE messages; DROP TABLE conversations; PRAGMA user_version = 1;"#,
     );
 
     let store = SqliteStore::open(&path).unwrap();

@@ -5,9 +5,10 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use gathering_agents::Agents;
+use gathering_agents::{Agents, ChatLimits, Chats};
 use gathering_core::{PluginId, PluginSource, PluginStatus};
 use gathering_host::{Dependencies, Host, Limits, Restored};
+use gathering_models::Models;
 use gathering_plugins::{Builtin, NativeRuntime, OwnPlaces};
 use gathering_runtime_python::{PythonConfig, PythonRuntime};
 use gathering_sandbox::{Confinement, Prober};
@@ -46,6 +47,7 @@ struct Inner {
     python: Arc<PythonRuntime>,
     dynamic: Arc<DynamicPlugins>,
     agents: Agents,
+    chats: Chats,
     problems: Vec<String>,
     held: Mutex<Held>,
 }
@@ -84,13 +86,15 @@ impl GatheRing {
         let native =
             Arc::new(NativeRuntime::new(gathering_plugins::all(&own, &prober).into_iter().chain(plugins)));
         let python = Arc::new(python_runtime(&config, &data_dir, prober));
+        let secrets = Arc::new(SecretsFile::new(data_dir.clone()));
+        let models = Models::new(&config.models, Some(secrets.clone()));
         let mut builder = Host::builder()
             .runtime(native.clone())
             .runtime(python.clone())
             .evaluator(python.clone())
             .store(store.clone())
             .limits(Limits::from(&config.limits))
-            .secrets(Arc::new(SecretsFile::new(data_dir.clone())))
+            .secrets(secrets)
             .directory(data_dir.plugins())
             .agent_directory(data_dir.dynamic());
         for directory in own.protected {
@@ -105,7 +109,8 @@ impl GatheRing {
             builder = builder.allow(&id, permissions.clone());
         }
         let host = builder.build();
-        let agents = Agents::open(host.clone(), store).map_err(gathering_host::PluginError::from)?;
+        let agents = Agents::open(host.clone(), store.clone()).map_err(gathering_host::PluginError::from)?;
+        let chats = Chats::new(agents.clone(), models, store, ChatLimits::from(&config.chat));
         let mut problems = bring_back(&host, &config, native.sources()).await?;
         let (dynamic, unfinished) = DynamicPlugins::open(
             host.clone(),
@@ -125,7 +130,7 @@ impl GatheRing {
         };
         let held = Mutex::new(Held { lock: Some(lock), watch, is_announced: false });
         Ok(Self {
-            inner: Arc::new(Inner { host, config, data_dir, python, dynamic, agents, problems, held }),
+            inner: Arc::new(Inner { host, config, data_dir, python, dynamic, agents, chats, problems, held }),
         })
     }
 
@@ -157,6 +162,11 @@ impl GatheRing {
     /// Who calls beside the operator.
     pub fn agents(&self) -> &Agents {
         &self.inner.agents
+    }
+
+    /// Talking with agents, and the models that are talked with.
+    pub fn chats(&self) -> &Chats {
+        &self.inner.chats
     }
 
     /// What went wrong at the start and kept nothing else from starting, a sentence each.

@@ -1,5 +1,6 @@
 //! The configuration: every setting, its meaning and its default.
 
+mod chat;
 mod error;
 mod read;
 mod seconds;
@@ -10,10 +11,12 @@ use std::time::Duration;
 
 use gathering_core::Permissions;
 use gathering_host::Limits;
+use gathering_models::ModelsSettings;
 use gathering_sandbox::Tier;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use chat::ChatConfig;
 pub use error::ConfigError;
 pub use read::{ConfigSources, Flag, ReadConfig};
 
@@ -29,6 +32,10 @@ pub struct Config {
     pub plugins: PluginsConfig,
     /// How Python plugins run.
     pub python: PythonSettings,
+    /// Which language models there are.
+    pub models: ModelsSettings,
+    /// What talking with agents may take.
+    pub chat: ChatConfig,
     /// How what runs is confined.
     pub sandbox: SandboxConfig,
     /// What calls and plugins may take.

@@ -21,6 +21,9 @@ pub use error::StartError;
 pub use gathering_agents::*;
 pub use gathering_core::*;
 pub use gathering_host::*;
+pub use gathering_models::{
+    Model, ModelError, ModelInfo, ModelSettings, ModelUrl, Models, ModelsSettings, Provider,
+};
 pub use gathering_plugins::{Builtin, Cancel, Failure, NativePlugin, serve_worker};
 pub use gathering_runtime_python::{InterpreterInfo, PythonRuntime};
 pub use gathering_sandbox::{Holds, Prober};

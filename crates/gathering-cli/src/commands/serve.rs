@@ -125,6 +125,7 @@ impl Serve {
         let options = Options {
             access,
             agents: Some(gathering.agents().clone()),
+            chats: Some(gathering.chats().clone()),
             allowed_hosts: config.allowed_hosts.clone(),
             health_details: Some(std::sync::Arc::new(move || {
                 confinement(of_health.python().known_to_hold())

@@ -233,7 +233,7 @@ async fn learning_path(
 }
 
 /// Lets the operator look at every agent, and an agent at itself.
-fn may_look_at(caller: &Caller, id: &str) -> Result<(), Problem> {
+pub(super) fn may_look_at(caller: &Caller, id: &str) -> Result<(), Problem> {
     match caller {
         Caller::Agent(rights) if !rights.id.as_str().eq_ignore_ascii_case(id) => Err(Problem::forbidden(
             format!("an agent may look at itself only, which is `/agents/{}`", rights.id),

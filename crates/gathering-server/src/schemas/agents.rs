@@ -66,13 +66,13 @@ shapes! {
         /// How much it may do.
         #[schema(required = false)]
         limits: AgentLimits,
-        /// The provider of its model: kept for whoever runs the agent.
+        /// The provider of the model that talks as the agent.
         #[schema(required = false)]
         provider: Option<String>,
-        /// Its model: kept for whoever runs the agent.
+        /// The model that talks as the agent. Default: the default of the server.
         #[schema(required = false)]
         model: Option<String>,
-        /// What it is told before everything else: kept for whoever runs the agent.
+        /// What the model is told before everything else.
         #[schema(required = false)]
         instructions: String,
         /// The agent whose rights bound its own.

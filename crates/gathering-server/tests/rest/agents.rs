@@ -225,8 +225,11 @@ async fn all_that_is_not_for_agents_is_refused_to_them() {
     assert_eq!(
         open,
         [
+            "DELETE /agents/{id}/conversations/{conversation}",
             "DELETE /plugins/{id}",
             "GET /agents/{id}",
+            "GET /agents/{id}/conversations",
+            "GET /agents/{id}/conversations/{conversation}",
             "GET /agents/{id}/learning-path",
             "GET /agents/{id}/tools",
             "GET /competencies",
@@ -236,6 +239,7 @@ async fn all_that_is_not_for_agents_is_refused_to_them() {
             "GET /openapi.json",
             "GET /tools",
             "GET /tools/{name}",
+            "POST /agents/{id}/chat",
             "POST /plugins/dynamic",
             "POST /plugins/{id}/rollback",
             "POST /tools/{name}/execute",

@@ -1,6 +1,9 @@
 //! What the store does with a record that cannot be read and with a disk that is full: nothing else is lost.
 
-use gathering_core::{AgentRecord, Permissions, PluginManifest, PluginMetadata, PluginSource, PluginStatus};
+use gathering_core::{
+    AgentRecord, ConversationRecord, ConversationStore, Permissions, PluginManifest, PluginMetadata,
+    PluginSource, PluginStatus,
+};
 use serde_json::json;
 
 use super::*;
@@ -123,4 +126,44 @@ fn a_full_disk_refuses_all_of_a_change_and_leaves_the_rest_readable() {
     limit(1_000_000);
     store.apply(&change).unwrap();
     assert_eq!(ids(&store), ["a", "b", "large"]);
+}
+
+fn conversation(id: &str, agent: &str, updated_ms: u64) -> ConversationRecord {
+    ConversationRecord {
+        id: id.into(),
+        agent: agent.parse().unwrap(),
+        title: "é".into(),
+        model: "main".into(),
+        created_ms: 1,
+        updated_ms,
+        messages: 2,
+        input_tokens: 3,
+        output_tokens: 4,
+        cost: 0.5,
+    }
+}
+
+#[test]
+fn conversations_are_continued_shown_to_their_agent_only_and_removed_with_it() {
+    let (_folder, store) = new_store();
+    let (a, b) = (agent("a"), agent("b"));
+    let (first, second) = (conversation("1", "a", 10), conversation("2", "a", 20));
+    let said = [json!({"role": "user", "text": "é"}), json!({"role": "assistant"})];
+
+    store.continue_conversation(&first, &said[..1]).unwrap();
+    store.continue_conversation(&second, &said).unwrap();
+    let first = ConversationRecord { updated_ms: 30, ..first };
+    store.continue_conversation(&first, &said[1..]).unwrap();
+
+    assert_eq!(store.conversations(&a.id).unwrap(), [first.clone(), second]);
+    assert_eq!(store.conversation(&a.id, "1").unwrap(), Some((first, said.to_vec())));
+    assert_eq!(store.conversation(&b.id, "1").unwrap(), None);
+    assert!(
+        !store.remove_conversation(&b.id, "1").unwrap() && store.remove_conversation(&a.id, "1").unwrap()
+    );
+    store.apply(&[Change::SaveAgent(Box::new(AgentRecord::deleted(a.id.clone())))]).unwrap();
+    assert_eq!(store.conversations(&a.id).unwrap(), []);
+    let left: i64 =
+        store.connection().query_row("SELECT count(*) FROM messages", (), |row| row.get(0)).unwrap();
+    assert_eq!(left, 0);
 }

@@ -18,7 +18,8 @@ const PREFIX: &str = "GATHERING_";
 /// Variables of ours that are no settings of the configuration.
 const OTHER_VARIABLES: [&str; 4] = ["config", "log", "server_url", "token"];
 /// The tables and values at the top of the configuration.
-const TOP: [&str; 7] = ["data_dir", "server", "plugins", "python", "sandbox", "limits", "log"];
+const TOP: [&str; 9] =
+    ["data_dir", "server", "plugins", "python", "models", "chat", "sandbox", "limits", "log"];
 /// The keys whose values are paths.
 const PATHS: [&str; 5] =
     ["data_dir", "plugins.directories", "python.interpreter", "python.uv", "sandbox.launcher"];

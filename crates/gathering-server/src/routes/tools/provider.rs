@@ -1,8 +1,8 @@
 //! Tools as the model providers take them in a request.
 
-use gathering_core::{Schema, ToolDefinition};
+use gathering_core::ToolDefinition;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 /// Whose tool list to write.
@@ -20,20 +20,15 @@ pub(super) enum Format {
 impl Format {
     /// `tool` in this format.
     pub(super) fn write(self, tool: &ToolDefinition) -> Value {
-        let (name, description) = (&tool.name, &tool.description);
-        let schema = object_schema(&tool.parameters);
         match self {
-            Self::OpenAi => json!({
-                "type": "function",
-                "function": {"name": name, "description": description, "parameters": schema},
-            }),
-            Self::Anthropic => json!({"name": name, "description": description, "input_schema": schema}),
+            Self::OpenAi => gathering_models::openai_tool(tool),
+            Self::Anthropic => gathering_models::anthropic_tool(tool),
             Self::Mcp => {
                 let hints = &tool.annotations;
                 let mut written = json!({
-                    "name": name,
-                    "description": description,
-                    "inputSchema": schema,
+                    "name": tool.name,
+                    "description": tool.description,
+                    "inputSchema": tool.parameters.to_object_schema(),
                     "annotations": {
                         "readOnlyHint": hints.read_only,
                         "destructiveHint": hints.destructive,
@@ -48,18 +43,6 @@ impl Format {
             }
         }
     }
-}
-
-/// The schema as all providers take it: `type` is `object`, and `properties` is there. Arguments are an object anyway,
-/// so this changes nothing of what fits.
-fn object_schema(schema: &Schema) -> Value {
-    let mut map = match schema.to_value() {
-        Value::Object(map) => map,
-        _ => Map::new(),
-    };
-    map.insert("type".to_owned(), json!("object"));
-    map.entry("properties").or_insert_with(|| json!({}));
-    Value::Object(map)
 }
 
 #[cfg(test)]

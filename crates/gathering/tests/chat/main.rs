@@ -1,0 +1,8 @@
+//! Talking with agents, against a mock provider that others wrote (npm `@copilotkit/aimock`).
+
+mod authoring;
+mod failures;
+mod formats;
+mod limits;
+mod mock;
+mod support;
