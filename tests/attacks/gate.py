@@ -71,6 +71,14 @@ def competency_bypass(arena):
                 expect(body.get("is_error") and f"grant {maker.id} git" in body["error"]["message"], f"{who}, {wanted}: {status} {body}")
         refused(other.call("borrow", tool="git_status", arguments={}), "forbidden", maker.id)
         refused(other.ask("DELETE", "/plugins/borrower"), "forbidden", maker.id)
+        for agent in (maker, other):
+            refused(agent.ask("POST", "/plugins/borrower/promote"), "forbidden")
+
+        # Once it is the operator's, whoever calls it has his own rights in it, and its maker no longer changes it.
+        equal(server.ask("POST", "/plugins/borrower/promote", {}, token=operator)[0], 200)
+        equal(other.call("borrow", tool="git_status", arguments={})[0], 200)
+        refused(maker.ask("DELETE", "/plugins/borrower"), "forbidden", "the operator")
+        refused(maker.call("git_status"), "missing_competency", "git")
 
         # A call that began before something was taken keeps nothing of it, and a deleted agent is nobody.
         equal(server.ask("DELETE", f"/agents/{other.id}/competencies/git", token=operator)[0], 200)

@@ -18,7 +18,7 @@ use crate::host::{Host, Inner};
 /// Makes plugins of code and keeps their versions. Each act runs to its end, even when whoever asked for it goes away; one
 /// that fails leaves everything as it was.
 ///
-/// An agent may change and remove only what it made itself, and may not save; the operator may do all.
+/// An agent may change and remove only what it made itself, and may neither save nor promote; the operator may do all.
 pub trait PluginAuthor: Send + Sync {
     /// Examines the code, tries its examples, then loads and enables the plugin.
     fn create(
@@ -61,6 +61,10 @@ pub trait PluginAuthor: Send + Sync {
         path: Option<PathBuf>,
         overwrite: bool,
     ) -> BoxFuture<'_, Result<PathBuf, AuthoringError>>;
+
+    /// Makes a plugin that an agent made the operator's: its tools are for every agent that holds what they require, and its
+    /// maker may neither change nor remove it any more.
+    fn promote(&self, caller: Caller, plugin: String) -> BoxFuture<'_, Result<PluginInfo, AuthoringError>>;
 
     /// The rights that the agent has at this moment which made the plugin; none at all if it is gone. `None`: no agent made
     /// it. They bound what the plugin's code may call, and say whose its tools are.
@@ -236,6 +240,12 @@ impl Host {
     /// Lets plugins be made of code by `author`, for as long as whoever owns it keeps it. The first one stays.
     pub fn set_author(&self, author: Weak<dyn PluginAuthor>) {
         self.inner.author.get_or_init(|| author);
+    }
+
+    /// Begins another generation in which nothing is registered that was not before: what is kept of a generation is worked
+    /// out anew. For whoever changes whose a plugin is.
+    pub async fn begin_generation(&self) -> Result<(), PluginError> {
+        self.inner.change(|_, _| Ok(())).await
     }
 
     /// Who makes plugins of code.

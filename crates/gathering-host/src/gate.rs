@@ -66,8 +66,8 @@ pub(crate) fn within(host: &Inner, rights: &AgentRights, view: &View, tool: &Too
         && !rights.are_within(&maker.id)
     {
         let reason = format!(
-            "`{}` is of the agent `{}`, which made it: others may call it when the operator has saved its plugin `{}`, \
-             removed it and loaded the saved file",
+            "`{}` is of the agent `{}`, which made it: others may call it when the operator has promoted its plugin with \
+             `gathering plugins promote {}`",
             tool.name,
             maker.id,
             tool.plugin()

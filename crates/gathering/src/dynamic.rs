@@ -6,6 +6,7 @@
 mod examples;
 mod files;
 mod make;
+mod promote;
 mod save;
 mod tidy;
 
@@ -120,6 +121,10 @@ impl PluginAuthor for DynamicPlugins {
         overwrite: bool,
     ) -> BoxFuture<'_, Result<PathBuf, AuthoringError>> {
         self.to_the_end(async move |inner| inner.save(caller, &plugin, path, overwrite).await)
+    }
+
+    fn promote(&self, caller: Caller, plugin: String) -> BoxFuture<'_, Result<PluginInfo, AuthoringError>> {
+        self.to_the_end(async move |inner| inner.promote(caller, &plugin).await)
     }
 
     fn maker(&self, plugin: &PluginId) -> Option<Arc<AgentRights>> {

@@ -75,6 +75,8 @@ pub(crate) enum Plugins {
     Remove(Cascading),
     /// Write a plugin that was made of code into a plugin folder.
     Save(dynamic::Save),
+    /// Make a plugin that an agent made yours: its tools are for every agent that holds what they require.
+    Promote(One),
     /// Show a plugin.
     #[command(visible_alias = "show")]
     Info(One),
@@ -158,6 +160,7 @@ impl Plugins {
             | Self::Versions(One { show, .. })
             | Self::Remove(Cascading { show, .. })
             | Self::Save(dynamic::Save { show, .. })
+            | Self::Promote(One { show, .. })
             | Self::Enable(One { show, .. })
             | Self::Info(One { show, .. })
             | Self::Permissions(One { show, .. })
@@ -198,6 +201,7 @@ impl Plugins {
                 dynamic::remove(client, id, *cascade, as_json).await
             }
             Self::Save(save) => save.on(client).await,
+            Self::Promote(One { id, .. }) => dynamic::promote(client, id, as_json).await,
             Self::Enable(One { id, .. }) => act(client, id, "enable", json!({}), as_json).await,
             Self::Disable(Cascading { id, cascade, .. }) => {
                 act(client, id, "disable", json!({"cascade": cascade}), as_json).await

@@ -32,6 +32,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(versions))
         .routes(routes!(remove))
         .routes(routes!(save))
+        .routes(routes!(promote))
 }
 
 /// Makes a plugin out of code: examines it, infers what was not said, tries its examples, loads and enables it. If
@@ -189,6 +190,28 @@ async fn save(
     let path = app.host().author()?.save(caller, id.clone(), request.output_path, request.overwrite).await?;
     let path = path.display().to_string();
     json(&Saved { success: true, message: format!("Plugin '{id}' saved to {path}"), plugin_id: id, path })
+}
+
+/// Makes a dynamic plugin that an agent made the operator's.
+///
+/// Its tools are for every agent that holds what they require from then on, its code calls others with the rights of whoever
+/// calls it, and its maker may neither change nor remove it. What it may touch stays as it was.
+#[utoipa::path(
+    post, path = "/plugins/{id}/promote", operation_id = "promote_dynamic_plugin", tag = "plugins",
+    params(("id" = String, Path, description = "The plugin.")),
+    responses(
+        (status = 200, description = "The plugin", body = schemas::Plugin),
+        BadBody, ManageFailed, NotDynamic, AuthoringFailed, Refused,
+    ),
+)]
+async fn promote(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Name(id): Name,
+    body: Json,
+) -> Answer {
+    let Nothing {} = body.into("no body")?;
+    json(&app.host().author()?.promote(caller, id).await?)
 }
 
 /// Lets an agent do over REST what it may do by the tool `tool`, and counts it as a call of it.

@@ -64,8 +64,8 @@ async fn what_an_agent_made_is_its_own() {
     let refused = house.call_as(bob.clone(), "greet", json!({"name": "x"})).await.expect_err("it is ada's");
     assert_eq!(
         refused.to_string(),
-        "`greet` is of the agent `ada`, which made it: others may call it when the operator has saved its plugin \
-         `greeter`, removed it and loaded the saved file"
+        "`greet` is of the agent `ada`, which made it: others may call it when the operator has promoted its plugin with \
+         `gathering plugins promote greeter`"
     );
     house.create(json!({"plugin_id": "common", "code": "def shared() -> int:\n    \"\"\"One.\"\"\"\n    return 1"}))
         .await
@@ -75,4 +75,34 @@ async fn what_an_agent_made_is_its_own() {
         Ok(json!(1)),
         "what the operator made is for all"
     );
+}
+
+#[tokio::test]
+async fn what_is_promoted_is_the_operators_and_every_agent_may_call_it() {
+    let Some(house) = House::new().await else { return };
+    let ada = agent(&house, "ada", &[]).await;
+    let bob = agent(&house, "bob", &["mathematics"]).await;
+    house.create_as(ada.clone(), trojan()).await.expect("it can be made");
+    let promote = async |house: &House, caller: &Caller| {
+        let author = house.gathering.host().author().expect("there is one");
+        author.promote(caller.clone(), "trojan".to_owned()).await
+    };
+    let sees = |house: &House, caller: &Caller| {
+        house.gathering.host().tools_for(caller).iter().any(|tool| tool.name.as_str() == "borrow")
+    };
+    assert!(!sees(&house, &bob));
+
+    let refused = promote(&house, &ada).await.expect_err("she is not the operator");
+    let promoted = promote(&house, &Caller::Operator).await.expect("it is dynamic");
+
+    assert_eq!((refused.code(), promoted.metadata.id.as_str()), ("forbidden", "trojan"));
+    assert!(sees(&house, &bob) && sees(&house, &ada));
+    let author = house.gathering.host().author().expect("there is one");
+    let removed = author.remove(ada.clone(), "trojan".to_owned(), false).await;
+    drop(author);
+    assert_eq!(removed.expect_err("it is hers no longer").code(), "forbidden");
+    let house = house.restarted().await;
+    let called = async |caller: Caller| house.call_as(caller, "borrow", json!({})).await;
+    assert_eq!(called(bob).await, Ok(json!(42)), "its code calls with the rights of whoever calls it");
+    assert_eq!(called(ada).await.expect_err("she does not hold mathematics").code(), "tool_error");
 }

@@ -171,6 +171,11 @@ impl Save {
     }
 }
 
+pub(super) async fn promote(client: &Client, id: &str, as_json: bool) -> Result<(), CliError> {
+    let answer = client.post(&format!("/plugins/{}/promote", segment(id)), &json!({})).await?;
+    show(as_json, &answer, |out| writeln!(out, "Plugin '{}' is the operator's now", text(&answer, "id")))
+}
+
 pub(super) async fn versions(client: &Client, id: &str, as_json: bool) -> Result<(), CliError> {
     let answer = client.get(&format!("/plugins/{}/versions", segment(id))).await?;
     show(as_json, &answer, |out| {
