@@ -104,7 +104,8 @@ fn call<'py>(
     let Some(admitted) = admitted else {
         return hosted::call(py, host, &who, tool_name, named.to_dict()?);
     };
-    let function = function_of(admitted.tool());
+    let tool = admitted.tool().clone();
+    let function = function_of(&tool);
     let result = match (completed, vectorcall) {
         (None, Some(vectorcall)) if who.is_unknown_to(function) => named.hand_on(function, vectorcall),
         (completed, _) => {
@@ -130,7 +131,8 @@ pub(crate) fn execute<'py>(
         Ok(())
     })?;
     let Some(admitted) = admitted else { return hosted::call(py, host, who, tool_name, arguments) };
-    let result = run(py, host, who, &admitted, function_of(admitted.tool()), completed);
+    let tool = admitted.tool().clone();
+    let result = run(py, host, who, &admitted, function_of(&tool), completed);
     finish(py, admitted, result)
 }
 

@@ -1,14 +1,22 @@
 //! The plugin `documents`: files of many formats, as content that an agent can use.
 
+mod archive;
 mod bitmap;
 mod convert;
+mod data;
 mod decode;
 mod format;
+mod html;
 mod look;
+mod markdown;
+mod notebook;
 mod pdf;
 mod picture;
+mod table;
 mod text;
+mod time;
 mod tools;
+mod xml;
 
 use std::sync::Arc;
 

@@ -104,7 +104,6 @@ pub(super) fn decode(
 }
 
 /// The whole text, if it has at most `most` bytes as UTF-8.
-#[expect(dead_code, reason = "the formats of data come next")]
 pub(super) fn whole(source: &mut Source, given: Option<&str>, most: usize) -> Result<String, FormatError> {
     let encoding = find(source, given)?;
     let mut whole = String::new();
@@ -125,4 +124,41 @@ pub(super) fn replaced_note(encoding: &'static Encoding) -> String {
          if it is another",
         encoding.name()
     )
+}
+
+/// A file in any encoding, as a stream of UTF-8. What is no text in it is replaced.
+pub(super) struct Utf8<'a> {
+    file: &'a mut std::fs::File,
+    decoder: encoding_rs::Decoder,
+    raw: Vec<u8>,
+    text: String,
+    /// How much of `text` was given already.
+    given: usize,
+    ended: bool,
+}
+
+impl<'a> Utf8<'a> {
+    /// From the beginning of `file`.
+    pub(super) fn new(file: &'a mut std::fs::File, encoding: &'static Encoding) -> Self {
+        let decoder = encoding.new_decoder_with_bom_removal();
+        Self { file, decoder, raw: vec![0; 64 << 10], text: String::new(), given: 0, ended: false }
+    }
+}
+
+impl Read for Utf8<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        while self.given == self.text.len() && !self.ended {
+            let length = self.file.read(&mut self.raw)?;
+            self.ended = length == 0;
+            self.text.clear();
+            self.given = 0;
+            self.text.reserve(self.decoder.max_utf8_buffer_length(length).unwrap_or(4 * length + 16));
+            let _ = self.decoder.decode_to_string(&self.raw[..length], &mut self.text, self.ended);
+        }
+        let rest = &self.text.as_bytes()[self.given..];
+        let length = rest.len().min(buffer.len());
+        buffer[..length].copy_from_slice(&rest[..length]);
+        self.given += length;
+        Ok(length)
+    }
 }

@@ -44,6 +44,8 @@ pub(crate) struct Reading {
     pub delimiter: Option<String>,
     /// Whether the first row of a table names its columns; found out if left out.
     pub header: Option<bool>,
+    /// Where in the file what `offset` leaves out ends, as `more` said: it is quicker to go on there.
+    pub position: Option<u64>,
     /// Whether facts about each column of a table are wanted in place of its rows.
     pub statistics: bool,
 }
@@ -230,7 +232,24 @@ pub(crate) trait Format: Sync {
 
 /// Every format: one line each. The surest come first, since a file is of the first format that recognises it.
 pub(crate) fn all() -> &'static [&'static dyn Format] {
-    &[&super::bitmap::Bitmap, &super::pdf::Pdf, &super::text::Text]
+    &[
+        &super::bitmap::Bitmap,
+        &super::pdf::Pdf,
+        &super::archive::Archive::Zip,
+        &super::archive::Archive::Tar,
+        &super::notebook::Notebook,
+        &super::html::Html,
+        &super::xml::Xml,
+        &super::data::Data::Json,
+        // From here on, what may be any text: a file without a name is of the first.
+        &super::text::Text,
+        &super::markdown::Markdown,
+        &super::table::CSV,
+        &super::table::TSV,
+        &super::data::Data::JsonLines,
+        &super::data::Data::Yaml,
+        &super::data::Data::Toml,
+    ]
 }
 
 impl Source {

@@ -1,12 +1,19 @@
 //! Pictures of text: laid out here, drawn as SVG, and painted with the fonts that come with the program.
 
+mod markdown;
+
 use std::fmt::Write;
 use std::sync::{Arc, OnceLock};
 
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Options, Tree, fontdb};
 
-use super::format::{FormatError, Previewing};
+use serde_json::Value;
+
+use super::convert::plain;
+use super::format::{FormatError, Previewing, Table};
+
+pub(super) use self::markdown::markdown;
 
 /// The width in which everything is laid out; the picture is scaled from it to what is wanted.
 const WIDTH: f32 = 960.0;
@@ -15,6 +22,8 @@ const MARGIN: f32 = 28.0;
 const CODE: f32 = 13.0;
 const CODE_WIDTH: f32 = CODE * 0.602;
 const CODE_LINE: f32 = 18.0;
+/// The height of a row of a table.
+const ROW: f32 = 24.0;
 /// The largest picture, in pixels of a side.
 const LARGEST: u32 = 4096;
 
@@ -29,6 +38,65 @@ pub(super) fn code(text: &str, wanted: &Previewing) -> Result<Vec<u8>, FormatErr
         canvas.text(MARGIN + 36.0 - label.len() as f32 * CODE_WIDTH, y, &Ink::FAINT, &label);
         canvas.text(MARGIN + 48.0, y, &Ink::CODE, &fitted(line, columns));
         canvas.used(y + CODE_LINE / 2.0);
+    }
+    canvas.paint()
+}
+
+/// A picture of the first rows and columns of a table, numbered.
+pub(super) fn table(table: &Table, wanted: &Previewing) -> Result<Vec<u8>, FormatError> {
+    const PADDING: f32 = 10.0;
+    let mut canvas = Canvas::new(wanted);
+    let rows: Vec<Vec<String>> =
+        table.rows.iter().take(200).map(|row| row.iter().map(plain).collect()).collect();
+    let letters = |text: &str| fitted(text, 32).chars().count();
+    let (mut x, mut columns) = (MARGIN + 44.0, Vec::new());
+    for (at, name) in table.columns.iter().enumerate() {
+        let cells = rows.iter().filter_map(|row| row.get(at)).map(|cell| letters(cell));
+        let width =
+            cells.chain([letters(name)]).max().unwrap_or(1).clamp(3, 32) as f32 * CODE_WIDTH + 2.0 * PADDING;
+        if x + width > WIDTH - MARGIN && at > 0 {
+            break;
+        }
+        columns.push((at, x, width));
+        x += width;
+    }
+    let right = x.min(WIDTH - MARGIN);
+    let header = Ink { bold: true, ..Ink::CODE };
+    canvas.rectangle([MARGIN, MARGIN, right - MARGIN, ROW], "#eaeef2");
+    let shown = ((canvas.height - 2.0 * MARGIN) / ROW) as usize;
+    for (number, row) in rows.iter().take(shown.saturating_sub(1)).enumerate() {
+        let top = MARGIN + ROW * (number + 1) as f32;
+        if number % 2 == 1 {
+            canvas.rectangle([MARGIN, top, right - MARGIN, ROW], "#f6f8fa");
+        }
+        let label = (number + 1).to_string();
+        canvas.text(MARGIN + 36.0 - label.len() as f32 * CODE_WIDTH, top + ROW * 0.68, &Ink::FAINT, &label);
+        canvas.used(top + ROW);
+        for (at, x, width) in &columns {
+            let Some(value) = table.rows[number].get(*at) else { continue };
+            let text = fitted(&row[*at], ((width - 2.0 * PADDING) / CODE_WIDTH + 0.5) as usize);
+            // Numbers end where they can be compared.
+            let left = match value {
+                Value::Number(_) => x + width - PADDING - text.chars().count() as f32 * CODE_WIDTH,
+                _ => x + PADDING,
+            };
+            canvas.text(left, top + ROW * 0.68, &Ink::CODE, &text);
+        }
+    }
+    canvas.used(MARGIN + ROW);
+    for (at, x, width) in &columns {
+        let text = fitted(&table.columns[*at], ((width - 2.0 * PADDING) / CODE_WIDTH + 0.5) as usize);
+        canvas.text(x + PADDING, MARGIN + ROW * 0.68, &header, &text);
+        canvas.rectangle([*x, MARGIN, 1.0, canvas.end - MARGIN], "#d8dee4");
+    }
+    let hidden = table.columns.len() - columns.len();
+    let total = table.total.map_or(String::new(), |total| format!("{total} rows"));
+    let more = if hidden > 0 { format!("{hidden} more columns") } else { String::new() };
+    let note = [total, more].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
+    if !note.is_empty() {
+        let y = canvas.end + ROW;
+        canvas.text(MARGIN, y, &Ink::FAINT, &note);
+        canvas.used(y);
     }
     canvas.paint()
 }
@@ -79,7 +147,6 @@ impl Canvas {
         );
     }
 
-    #[expect(dead_code, reason = "pictures of tables come next")]
     pub(super) fn rectangle(&mut self, [x, y, width, height]: [f32; 4], colour: &str) {
         let _ = write!(
             self.svg,

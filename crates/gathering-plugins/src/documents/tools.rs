@@ -36,6 +36,10 @@ fn reading() -> Map<String, Value> {
             "description": "How many lines, rows, pages, slides, cells or members are left out at the beginning",
         },
         "limit": {"type": "integer", "minimum": 1, "description": "The most of them that are returned"},
+        "position": {
+            "type": "integer", "minimum": 0,
+            "description": "Only together with `offset`, and as `more` says it: where to go on in the file",
+        },
         "encoding": {
             "type": "string",
             "description": "Of a text, such as `windows-1252`; found out by default",

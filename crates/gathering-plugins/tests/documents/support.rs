@@ -1,13 +1,39 @@
 //! A host with the plugin `documents` over a folder of its own, whose workers are the `gathering` binary.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Mutex};
 
 use gathering_core::{Caller, ToolError, ToolOutput};
 use gathering_host::{CallOptions, Dependencies, Host};
 use gathering_plugins::{NativeRuntime, OwnPlaces};
 use gathering_sandbox::{Confinement, Prober};
 use serde_json::{Value, json};
+
+/// The folder of the files that a maker makes, which it does once.
+fn fixtures(maker: &str) -> Option<PathBuf> {
+    static MADE: Mutex<BTreeMap<String, Option<PathBuf>>> = Mutex::new(BTreeMap::new());
+    let mut made = MADE.lock().unwrap();
+    let folder = made.entry(maker.to_owned()).or_insert_with(|| {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("documents").join(maker);
+        // What an earlier run made may be older than its maker.
+        let _ = std::fs::remove_dir_all(&folder);
+        let python = here.join("../../.venv/bin/python");
+        let python = if python.exists() { python } else { "python3".into() };
+        let make = here.join("tests/fixtures/make.py");
+        let ran = Command::new(python).arg("-B").arg(make).arg(&folder).arg(maker).output().unwrap();
+        if ran.status.success() {
+            return Some(folder);
+        }
+        let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+        assert!(said.contains("ModuleNotFoundError"), "{said}");
+        println!("NOT RUN: {}: `make .venv/.tests` installs it", said.lines().last().unwrap_or_default());
+        None
+    });
+    folder.clone()
+}
 
 pub(crate) struct Documents {
     pub(crate) host: Host,
@@ -49,6 +75,17 @@ impl Documents {
         Self { host, folder }
     }
 
+    /// With the files that `fixtures/<maker>.py` makes. None, with a note, where they cannot be made.
+    pub(crate) async fn with_files(maker: &str) -> Option<Self> {
+        let made = fixtures(maker)?;
+        let documents = Self::new().await?;
+        for entry in std::fs::read_dir(made).unwrap() {
+            let entry = entry.unwrap();
+            std::fs::copy(entry.path(), documents.path(entry.file_name().to_str().unwrap())).unwrap();
+        }
+        Some(documents)
+    }
+
     pub(crate) fn path(&self, inside: &str) -> PathBuf {
         self.folder.path().join(inside)
     }
@@ -61,6 +98,11 @@ impl Documents {
     pub(crate) async fn output(&self, tool: &str, arguments: Value) -> Result<ToolOutput, ToolError> {
         let Value::Object(arguments) = arguments else { panic!("arguments are an object") };
         self.host.execute(Caller::Operator, tool, arguments, CallOptions::default()).await.outcome
+    }
+
+    /// What lies beside a file: what the program that made it says of it.
+    pub(crate) fn said(&self, of: &str) -> Value {
+        serde_json::from_slice(&std::fs::read(self.path(&format!("{of}.json"))).unwrap()).unwrap()
     }
 
     pub(crate) async fn call(&self, tool: &str, arguments: Value) -> Result<Value, String> {
