@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures_util::FutureExt;
 use gathering::{
-    Admitted, AgentRights, ArgumentError, CallContext, CallOptions, Caller, Host, Tool, ToolError, WeakHost,
+    Admitted, AgentRights, ArgumentError, By, CallContext, CallOptions, Caller, Host, Tool, ToolError,
+    WeakHost,
 };
 use pyo3::exceptions::{PyException, PyPermissionError, PyRuntimeError, PyTimeoutError, PyValueError};
 use pyo3::intern;
@@ -63,7 +63,7 @@ pub(crate) fn admit(
     mut check: impl FnMut(&Tool, &Function) -> PyResult<()>,
 ) -> PyResult<Option<Admitted>> {
     let (mut is_hosted, mut refused) = (false, None);
-    let mut look = |tool: &Tool| {
+    let look = |tool: &Tool| {
         let checked = match kept(tool).and_then(|kept| kept.function.as_ref()) {
             Some(function) => check(tool, function),
             None => {
@@ -78,14 +78,12 @@ pub(crate) fn admit(
         })
     };
     let options = CallOptions { timeout: Some(timeout) };
-    let admitted = match who {
-        Who::Operator => host.admit(Caller::Operator, name, options, &mut look).now_or_never(),
-        Who::Agent(rights) => {
-            host.admit(Caller::Agent(rights.clone()), name, options, &mut look).now_or_never()
-        }
-        Who::Within(cx) => host.admit_within(cx, name, &mut look).now_or_never(),
+    let by = match who {
+        Who::Operator => By::Caller(Caller::Operator, options),
+        Who::Agent(rights) => By::Caller(Caller::Agent(rights.clone()), options),
+        Who::Within(cx) => By::Within(cx),
     };
-    match admitted.expect("functions of this process have as many permits as there are calls") {
+    match host.admit_now(by, name, look) {
         Ok(admitted) => Ok(Some(admitted)),
         Err(_) if is_hosted => Ok(None),
         Err(error) => Err(refused.unwrap_or_else(|| not_admitted(py, name, &error))),
@@ -98,7 +96,6 @@ pub(crate) fn finish<'py>(
     admitted: Admitted,
     result: PyResult<Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let tool = admitted.tool().clone();
     match result {
         Ok(value) => {
             let finished = admitted.finish(Ok(()), |tool, ()| {
@@ -108,14 +105,11 @@ pub(crate) fn finish<'py>(
             finished.map(|()| value).map_err(|error| tool_error(py, &error))
         }
         Err(cause) => {
-            let error = ToolError::Failed {
-                tool: tool.name.clone(),
-                message: cause.to_string(),
-                traceback: String::new(),
-            };
+            let (tool, message) = (admitted.tool().name.clone(), cause.to_string());
+            let error = ToolError::Failed { tool: tool.clone(), message, traceback: String::new() };
             // It is what `cause` says, which is told as it is.
             let _ = admitted.finish(Err::<(), _>(error), |_, ()| Ok(()));
-            Err(failed(py, tool.name.as_str(), cause))
+            Err(failed(py, tool.as_str(), cause))
         }
     }
 }

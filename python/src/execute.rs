@@ -104,8 +104,7 @@ fn call<'py>(
     let Some(admitted) = admitted else {
         return hosted::call(py, host, &who, tool_name, named.to_dict()?);
     };
-    let tool = admitted.tool().clone();
-    let function = function_of(&tool);
+    let function = function_of(admitted.tool());
     let result = match (completed, vectorcall) {
         (None, Some(vectorcall)) if who.is_unknown_to(function) => named.hand_on(function, vectorcall),
         (completed, _) => {
@@ -131,8 +130,7 @@ pub(crate) fn execute<'py>(
         Ok(())
     })?;
     let Some(admitted) = admitted else { return hosted::call(py, host, who, tool_name, arguments) };
-    let tool = admitted.tool().clone();
-    let result = run(py, host, who, &admitted, function_of(&tool), completed);
+    let result = run(py, host, who, &admitted, function_of(admitted.tool()), completed);
     finish(py, admitted, result)
 }
 

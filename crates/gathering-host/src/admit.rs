@@ -26,39 +26,66 @@ pub struct Admitted {
     _permit: Option<OwnedSemaphorePermit>,
 }
 
+/// Who makes a call that a program runs itself.
+pub enum By<'a> {
+    /// This caller, from outside of every other call.
+    Caller(Caller, CallOptions),
+    /// Whoever makes this call, from within which it comes: inside its deadline, and under its permit if it is the same
+    /// plugin's.
+    Within(&'a CallContext),
+}
+
 impl Host {
     /// The first half of [`Host::execute`], for a program that runs calls itself: looks the tool up, passes the gate, has
     /// `check` look at the arguments, and waits for a permit.
     ///
     /// `check` sees the arguments in whatever form they have, and is asked again if another generation of the plugin takes
-    /// over meanwhile; see [`Tool::arguments`]. The future waits for nothing but the permit.
+    /// over meanwhile; see [`Tool::arguments`].
     pub async fn admit(
         &self,
-        caller: Caller,
+        by: By<'_>,
         tool: &str,
-        options: CallOptions,
         check: impl FnMut(&Tool) -> Result<(), ToolError>,
     ) -> Result<Admitted, ToolError> {
-        let origin = Origin::root(&self.inner, caller, options);
-        let call_id = self.inner.next_call();
-        Inner::admit(&self.inner, origin, call_id, tool, check).await
+        let origin = Origin::of(&self.inner, by);
+        Inner::admit(&self.inner, origin, self.inner.next_call(), tool, check).await
     }
 
-    /// The same for a call from within the call `cx`: made by the same caller, inside its deadline, under its permit if it
-    /// is the same plugin's.
-    pub async fn admit_within(
+    /// The same without waiting: `busy` if there is no permit at once, as there always is for what is in this process.
+    pub fn admit_now(
         &self,
-        cx: &CallContext,
+        by: By<'_>,
         tool: &str,
-        check: impl FnMut(&Tool) -> Result<(), ToolError>,
+        mut check: impl FnMut(&Tool) -> Result<(), ToolError>,
     ) -> Result<Admitted, ToolError> {
-        let origin = Origin::within(&self.inner, cx);
-        let call_id = self.inner.next_call();
-        Inner::admit(&self.inner, origin, call_id, tool, check).await
+        let this = &self.inner;
+        let (origin, call_id) = (Origin::of(this, by), this.next_call());
+        gate::count_call(&origin.caller)?;
+        loop {
+            let tool = this.let_through(&origin, tool, &mut check)?;
+            let in_flight = tool.instance.enter();
+            let permit = if origin.has_permit(&tool) { Ok(None) } else { tool.instance.permit_now() };
+            match permit {
+                Ok(permit) => return Ok(Admitted::new(this, tool, origin, call_id, in_flight, permit)),
+                Err(no_permit) => this.no_permit(no_permit, call_id, &origin, &tool)?,
+            }
+        }
     }
 }
 
 impl Admitted {
+    fn new(
+        host: &Arc<Inner>,
+        tool: Arc<Tool>,
+        origin: Origin,
+        call_id: CallId,
+        in_flight: Option<InFlight>,
+        permit: Option<OwnedSemaphorePermit>,
+    ) -> Self {
+        let trace_id = origin.parent.as_ref().map_or(TraceId(call_id.0), CallContext::trace_id);
+        Self { host: host.clone(), tool, origin, call_id, trace_id, _in_flight: in_flight, _permit: permit }
+    }
+
     /// The tool that is called.
     pub fn tool(&self) -> &Arc<Tool> {
         &self.tool
@@ -132,6 +159,13 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
+    fn of(host: &Inner, by: By<'_>) -> Self {
+        match by {
+            By::Caller(caller, options) => Self::root(host, caller, options),
+            By::Within(cx) => Self::within(host, cx),
+        }
+    }
+
     /// A call that no other one makes.
     pub(crate) fn root(host: &Inner, caller: Caller, options: CallOptions) -> Self {
         let limits = &host.limits;
@@ -150,6 +184,14 @@ impl Origin {
     fn deadline(&self) -> Instant {
         self.started + self.limit
     }
+
+    /// Whether it runs under the permit of the call that makes it, which is of the same generation.
+    fn has_permit(&self, tool: &Tool) -> bool {
+        let instance = &tool.instance;
+        self.parent.as_ref().is_some_and(|parent| {
+            parent.chain().any(|cx| cx.instance() == instance.number && *cx.plugin() == instance.id)
+        })
+    }
 }
 
 impl Inner {
@@ -167,35 +209,34 @@ impl Inner {
     ) -> Result<Admitted, ToolError> {
         gate::count_call(&origin.caller)?;
         loop {
-            let tool = this.let_through(&origin, tool)?;
-            check(&tool)?;
+            let tool = this.let_through(&origin, tool, &mut check)?;
+            // Who waits counts: a generation that is being retired waits for it.
             let in_flight = tool.instance.enter();
-            match this.permit(&origin, &tool).await {
-                Ok(permit) => {
-                    let trace_id = origin.parent.as_ref().map_or(TraceId(call_id.0), CallContext::trace_id);
-                    return Ok(Admitted {
-                        host: this.clone(),
-                        tool,
-                        origin,
-                        call_id,
-                        trace_id,
-                        _in_flight: in_flight,
-                        _permit: permit,
-                    });
-                }
-                // A new generation has taken over, or nobody has; looking again tells which.
-                Err(NoPermit::Stopped) if this.is_replaced(&tool) => {}
-                Err(no_permit) => {
-                    let error = refusal(no_permit, &origin, &tool);
-                    this.report(call_id, &tool, &origin, Some(&error));
-                    return Err(error);
-                }
+            let permit = if origin.has_permit(&tool) {
+                Ok(None)
+            } else {
+                tool.instance.permit(this.limits.queue, origin.deadline()).await
+            };
+            match permit {
+                Ok(permit) => return Ok(Admitted::new(this, tool, origin, call_id, in_flight, permit)),
+                Err(no_permit) => this.no_permit(no_permit, call_id, &origin, &tool)?,
             }
         }
     }
 
-    /// Steps 1 and 2: looks the tool up and passes the gate.
-    fn let_through(&self, origin: &Origin, tool: &str) -> Result<Arc<Tool>, ToolError> {
+    /// Steps 1 to 3: looks the tool up, passes the gate and has the arguments checked, with no lock held.
+    fn let_through(
+        &self,
+        origin: &Origin,
+        tool: &str,
+        check: &mut impl FnMut(&Tool) -> Result<(), ToolError>,
+    ) -> Result<Arc<Tool>, ToolError> {
+        let tool = self.passed(origin, tool)?;
+        check(&tool)?;
+        Ok(tool)
+    }
+
+    fn passed(&self, origin: &Origin, tool: &str) -> Result<Arc<Tool>, ToolError> {
         if self.is_shutting_down() {
             return Err(ToolError::ShuttingDown);
         }
@@ -212,13 +253,21 @@ impl Inner {
         Ok(found.clone())
     }
 
-    /// Step 4. A call from within a call of the same generation runs under that one's permit.
-    async fn permit(&self, origin: &Origin, tool: &Tool) -> Result<Option<OwnedSemaphorePermit>, NoPermit> {
-        let instance = &tool.instance;
-        let held = origin.parent.as_ref().is_some_and(|parent| {
-            parent.chain().any(|cx| cx.instance() == instance.number && *cx.plugin() == instance.id)
-        });
-        if held { Ok(None) } else { instance.permit(self.limits.queue, origin.deadline()).await }
+    /// Step 4, if there is no permit: whether to look again, else why not.
+    fn no_permit(
+        &self,
+        no_permit: NoPermit,
+        call_id: CallId,
+        origin: &Origin,
+        tool: &Tool,
+    ) -> Result<(), ToolError> {
+        // A new generation has taken over, or nobody has; looking again tells which.
+        if matches!(no_permit, NoPermit::Stopped) && self.is_replaced(tool) {
+            return Ok(());
+        }
+        let error = refusal(no_permit, origin, tool);
+        self.report(call_id, tool, origin, Some(&error));
+        Err(error)
     }
 
     fn is_replaced(&self, tool: &Tool) -> bool {

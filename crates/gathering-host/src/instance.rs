@@ -9,7 +9,7 @@ use gathering_core::{
     PluginSecrets, PluginSource, PluginStatus, Progress, Runtime, Tier,
 };
 use serde_json::Value;
-use tokio::sync::{Notify, OnceCell, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OnceCell, OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
 /// Everything that starting a generation of a plugin takes.
 pub(crate) struct Launch {
@@ -189,17 +189,25 @@ impl Instance {
         Ok(plugin)
     }
 
+    /// A permit to call the plugin, if there is one at once.
+    pub(crate) fn permit_now(&self) -> Result<Option<OwnedSemaphorePermit>, NoPermit> {
+        if !self.counts_calls {
+            return Ok(None);
+        }
+        self.permits.clone().try_acquire_owned().map(Some).map_err(|error| match error {
+            TryAcquireError::NoPermits => NoPermit::Busy(self.waiting.load(Ordering::Acquire)),
+            TryAcquireError::Closed => NoPermit::Stopped,
+        })
+    }
+
     /// Waits for a permit to call the plugin, in a queue of at most `queue`, until `deadline`.
     pub(crate) async fn permit(
         &self,
         queue: usize,
         deadline: Instant,
     ) -> Result<Option<OwnedSemaphorePermit>, NoPermit> {
-        if !self.counts_calls {
-            return Ok(None);
-        }
-        if let Ok(permit) = self.permits.clone().try_acquire_owned() {
-            return Ok(Some(permit));
+        if let Ok(permit) = self.permit_now() {
+            return Ok(permit);
         }
         let _waiting = Waiting::enter(&self.waiting, queue).map_err(NoPermit::Busy)?;
         match tokio::time::timeout_at(deadline.into(), self.permits.clone().acquire_owned()).await {

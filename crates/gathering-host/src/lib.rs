@@ -23,7 +23,7 @@ mod table;
 mod tool;
 mod view;
 
-pub use admit::Admitted;
+pub use admit::{Admitted, By};
 pub use authoring::{AuthoringError, FailedExample, InvalidCode, PluginAuthor, PluginVersion};
 pub use check::{Check, Look, Seen};
 pub use entry::{PluginHealth, PluginInfo, PluginStats};

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use gathering_core::{Caller, ToolError};
-use gathering_host::{CallOptions, EventKind, Limits};
+use gathering_host::{By, CallOptions, EventKind, Limits};
 use gathering_testkit::{FakePlugin, TestHost};
 use serde_json::{Map, json};
 
@@ -303,13 +303,16 @@ async fn a_program_that_runs_calls_itself_is_held_to_the_same_path() {
     let host = TestHost::default();
     host.enable_fake(add().concurrency(1)).await;
     let mut events = host.subscribe();
-    let admit = async || host.admit(Caller::Operator, "add", CallOptions::default(), |_| Ok(())).await;
+    let admit =
+        async || host.admit(By::Caller(Caller::Operator, CallOptions::default()), "add", |_| Ok(())).await;
     let promised = |tool: &gathering_host::Tool, result: &serde_json::Value| {
         let name = tool.name.clone();
         tool.result().value(result).map_err(|errors| ToolError::InvalidResult { tool: name, errors })
     };
 
     let call = admit().await.expect("it may be called");
+    let by = By::Caller(Caller::Operator, CallOptions::default());
+    assert_eq!(host.admit_now(by, "add", |_| Ok(())).map(|_| ()).unwrap_err().code(), "busy");
     let options = CallOptions { timeout: Some(Duration::from_millis(10)) };
     let waiting =
         host.execute(Caller::Operator, "add", Map::from_iter([("x".into(), 1.into())]), options).await;
@@ -326,7 +329,7 @@ async fn a_program_that_runs_calls_itself_is_held_to_the_same_path() {
             codes.push(code);
         }
     }
-    assert_eq!(codes, [Some("timed_out"), None, Some("invalid_result")], "and is not told");
+    assert_eq!(codes, [Some("busy"), Some("timed_out"), None, Some("invalid_result")], "and is not told");
 }
 
 #[tokio::test]
@@ -336,7 +339,7 @@ async fn a_call_that_may_not_be_made_is_not_admitted() {
         json!({"name": "echo", "description": "e", "category": "custom", "required_competencies": ["git"]});
     host.enable_fake(FakePlugin::new("p").competency("git", &[]).tool_with(guarded).tool("call")).await;
     let code = async |caller: Caller, tool: &str| {
-        host.admit(caller, tool, CallOptions::default(), |_| Ok(()))
+        host.admit(By::Caller(caller, CallOptions::default()), tool, |_| Ok(()))
             .await
             .map_or_else(|e| e.code(), |_| "admitted")
     };
@@ -345,10 +348,9 @@ async fn a_call_that_may_not_be_made_is_not_admitted() {
     assert_eq!(code(TestHost::agent(&["git"]), "echo").await, "admitted");
     assert_eq!(code(TestHost::agent(&[]), "echo").await, "missing_competency");
     assert_eq!(code(Caller::Operator, "nothing").await, "unknown_tool");
-    let options = CallOptions::default();
-    let outer =
-        host.admit(TestHost::agent(&[]), "call", options, |_| Ok(())).await.expect("it may be called");
-    let inner = host.admit_within(&outer.context(), "echo", |_| Ok(())).await;
+    let by = By::Caller(TestHost::agent(&[]), CallOptions::default());
+    let outer = host.admit(by, "call", |_| Ok(())).await.expect("it may be called");
+    let inner = host.admit(By::Within(&outer.context()), "echo", |_| Ok(())).await;
     assert_eq!(inner.map(|_| ()).unwrap_err().code(), "missing_competency", "as the same caller");
     host.disable("p", false).await.expect("it can be disabled");
     assert_eq!(code(Caller::Operator, "echo").await, "plugin_disabled");
