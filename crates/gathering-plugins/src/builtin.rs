@@ -22,7 +22,7 @@ pub fn all(own: &OwnPlaces, prober: &Arc<Prober>) -> Vec<Builtin> {
     let workers = Workers::new(prober.clone());
     vec![
         crate::core::builtin(own.clone(), prober.clone()),
-        crate::documents::builtin(own.clone(), workers),
-        crate::design::builtin(own.clone()),
+        crate::documents::builtin(own.clone(), workers.clone()),
+        crate::design::builtin(own.clone(), workers),
     ]
 }

@@ -4,10 +4,10 @@ mod color;
 mod competencies;
 mod config;
 mod draw;
+mod edit;
 mod palette;
 mod picture;
 
-use std::io::Read;
 use std::sync::Arc;
 
 use base64::Engine;
@@ -16,13 +16,16 @@ use gathering_core::{Content, LoadError, LoadErrorKind, Plugin, PluginManifest, 
 use serde_json::{Value, json};
 
 use self::config::Config;
-use crate::base::{Base, Names, io_failure, shown};
+pub(crate) use self::edit::Edit;
+pub(crate) use self::palette::TakeColors;
+use crate::base::{Base, Names};
 use crate::save::{Place, save};
+use crate::worker::Workers;
 use crate::{Builtin, Cancel, Failure, NativePlugin, OwnPlaces};
 
 /// The plugin.
-pub(crate) fn builtin(own: OwnPlaces) -> Builtin {
-    Builtin::new(manifest(), move |manifest, config| start(manifest, config, &own))
+pub(crate) fn builtin(own: OwnPlaces, workers: Workers) -> Builtin {
+    Builtin::new(manifest(), move |manifest, config| start(manifest, config, &own, workers.clone()))
 }
 
 fn manifest() -> PluginManifest {
@@ -37,7 +40,7 @@ fn manifest() -> PluginManifest {
             "tags": ["design", "images", "colors", "mockups"],
             "config_schema": config::schema(),
         },
-        "tools": [palette::definition()],
+        "tools": [palette::definition(), edit::definition()],
         "competencies": competencies::definitions(),
     });
     serde_json::from_value(manifest).expect("the manifest is part of the program, and a test reads it")
@@ -49,42 +52,36 @@ struct Design {
     /// What is not written, because other programs run what it says.
     protected: Names,
     config: Config,
+    /// Where pictures of strangers are decoded.
+    workers: Workers,
 }
 
-fn start(manifest: PluginManifest, config: &Value, own: &OwnPlaces) -> Result<Box<dyn Plugin>, LoadError> {
+fn start(
+    manifest: PluginManifest,
+    config: &Value,
+    own: &OwnPlaces,
+    workers: Workers,
+) -> Result<Box<dyn Plugin>, LoadError> {
     let mut config: Config = serde_json::from_value(config.clone()).map_err(|error| {
         LoadError::new(LoadErrorKind::InvalidPlugin, format!("its configuration: {error}"))
     })?;
     config.private.extend(own.private.iter().map(|path| path.display().to_string()));
     config.protected.extend(own.protected.iter().map(|path| path.display().to_string()));
     let base = Base::open("design", &config.base_path, &config.private)?;
-    let design = Arc::new(Design { base, protected: Names::new(&config.protected), config });
-    let [colors] = std::array::from_fn(|_| design.clone());
+    let design = Arc::new(Design { base, protected: Names::new(&config.protected), config, workers });
+    let [colors, edits, confines] = std::array::from_fn(|_| design.clone());
     NativePlugin::new(manifest)
-        .blocking_tool("generate_palette", move |arguments, _, cancel| {
-            palette::generate_palette(&colors, &arguments, cancel)
+        .async_tool("generate_palette", move |arguments, cx| {
+            palette::generate_palette(colors.clone(), arguments, cx)
         })
+        .async_tool("edit_image", move |arguments, cx| edit::edit_image(edits.clone(), arguments, cx))
+        .tier_of("edit_image", move || confines.workers.tier())
         .finish()
 }
 
 impl Design {
-    /// The bytes of a file in the working folder.
-    fn read(&self, path: &str) -> Result<Vec<u8>, Failure> {
-        let most = self.config.max_file_bytes;
-        let file = self.base.open_file(path)?;
-        let mut bytes = Vec::new();
-        file.take(most as u64 + 1).read_to_end(&mut bytes).map_err(|error| io_failure(path, &error))?;
-        if bytes.len() > most {
-            let path = shown(path);
-            return Err(
-                format!("`{path}` has more than the {most} bytes of the setting `max_file_bytes`").into()
-            );
-        }
-        Ok(bytes)
-    }
-
     /// Writes one file, whole or not at all. Folders on the way are made.
-    fn save(&self, path: &str, bytes: &[u8], overwrite: bool, cancel: &Cancel) -> Result<(), Failure> {
+    fn save(&self, path: &str, bytes: &[u8], overwrite: bool) -> Result<(), Failure> {
         let most = self.config.max_file_bytes;
         if bytes.len() > most {
             let count = bytes.len();
@@ -94,21 +91,15 @@ impl Design {
             .into());
         }
         let place = Place { given: path, create_parents: true, overwrite };
-        save(&self.base, &self.protected, place, bytes, cancel).map(|_| ())
+        save(&self.base, &self.protected, place, bytes, &Cancel::default()).map(|_| ())
     }
 
     /// Writes files that share a name and differ in their endings. Gives their paths.
-    fn save_all(
-        &self,
-        stem: &str,
-        files: &[(&str, &[u8])],
-        overwrite: bool,
-        cancel: &Cancel,
-    ) -> Result<Vec<String>, Failure> {
+    fn save_all(&self, stem: &str, files: &[(&str, &[u8])], overwrite: bool) -> Result<Vec<String>, Failure> {
         let mut written = Vec::new();
         for (ending, bytes) in files {
             let path = format!("{stem}.{ending}");
-            self.save(&path, bytes, overwrite, cancel)?;
+            self.save(&path, bytes, overwrite)?;
             written.push(path);
         }
         Ok(written)
@@ -120,4 +111,13 @@ fn with_picture(value: Value, bytes: &[u8], media_type: &str) -> ToolOutput {
     let picture = Content::Image { data: STANDARD.encode(bytes), media_type: media_type.to_owned() };
     let parts = vec![Content::Json { value: value.clone() }, picture];
     ToolOutput { value, parts }
+}
+
+/// Runs what blocks.
+async fn on_a_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|error| Err(Failure::new(format!("the tool was stopped: {error}"))))
 }

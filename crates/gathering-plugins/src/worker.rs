@@ -60,6 +60,8 @@ pub(crate) trait Job: Serialize + DeserializeOwned + Send + 'static {
 /// Every job: one line each.
 fn jobs() -> Vec<Known> {
     vec![
+        Known::of::<crate::design::Edit>(),
+        Known::of::<crate::design::TakeColors>(),
         Known::of::<crate::documents::Look>(),
         #[cfg(test)]
         Known::of::<tests::Echo>(),

@@ -20,7 +20,7 @@ pub(super) fn definitions() -> Value {
             "category": "graphic_design",
             "level": "novice",
             "capabilities": ["Resize and crop for a purpose", "Correct colours", "Convert between formats"],
-            "tools_enabled": [],
+            "tools_enabled": ["edit_image"],
         },
         {
             "id": "graphic_design",

@@ -56,12 +56,13 @@ impl Font {
         Self { family: family.to_owned() }
     }
 
-    #[expect(dead_code, reason = "mockups come next")]
-    /// Whether the family has letters of its own for bold text; without, bold is drawn with an outline.
-    pub(super) fn has_bold(&self) -> bool {
-        find(&self.family, true)
-            .and_then(|id| fonts().face(id))
-            .is_some_and(|face| face.weight >= Weight::SEMIBOLD)
+    /// The attributes of SVG that make text bold: its weight, or an outline where the family has no letters for it.
+    pub(super) fn bold(&self, size: f32, color: &str) -> String {
+        let found = find(&self.family, true).and_then(|id| fonts().face(id));
+        match found.is_some_and(|face| face.weight >= Weight::SEMIBOLD) {
+            true => " font-weight=\"600\"".to_owned(),
+            false => format!(" stroke=\"{color}\" stroke-width=\"{}\"", number(size * 0.035)),
+        }
     }
 
     /// How wide a line of text is at `size` pixels, by the advances of its glyphs. A character that the font lacks counts
@@ -80,7 +81,6 @@ impl Font {
         width.flatten().unwrap_or(text.chars().count() as f32 * size * 0.6)
     }
 
-    #[expect(dead_code, reason = "mockups come next")]
     /// The text in as many lines as it takes, none wider than `most` where words let that be.
     pub(super) fn wrap(&self, text: &str, size: f32, is_bold: bool, most: f32) -> Vec<String> {
         let mut lines = Vec::new();

@@ -1,21 +1,23 @@
 //! `generate_palette`: colours that go together, from a colour, a picture or a mood.
 
 mod cluster;
+mod job;
 mod mood;
 mod scheme;
 mod swatch;
 
-use gathering_core::ToolOutput;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use gathering_core::{CallContext, ToolOutput};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+pub(crate) use self::job::TakeColors;
 use self::scheme::Scheme;
 use super::color::{Color, level, rounded};
-use super::{Design, draw, picture};
-use crate::{Cancel, Failure};
-
-/// The largest side of the picture that colours are taken from: more pixels say no more about them.
-const SAMPLED: u32 = 256;
+use super::{Design, draw, on_a_thread, picture};
+use crate::Failure;
 
 pub(super) fn definition() -> Value {
     json!({
@@ -101,19 +103,31 @@ pub(super) struct Arguments {
 /// A colour and, from a picture, its share.
 type Shared = (Color, Option<f64>);
 
-pub(super) fn generate_palette(
+/// The colour that others follow from, how they do, and all of them.
+type Chosen = (Color, Option<Scheme>, Vec<Shared>);
+
+pub(super) async fn generate_palette(
+    design: Arc<Design>,
+    arguments: Arguments,
+    cx: CallContext,
+) -> Result<ToolOutput, Failure> {
+    let chosen = colors(&design, &arguments, &cx).await?;
+    on_a_thread(move || show(&design, &arguments, chosen)).await
+}
+
+/// Draws the palette, describes it and saves it, if it is to be saved.
+fn show(
     design: &Design,
     arguments: &Arguments,
-    cancel: &Cancel,
+    (base, scheme, colors): Chosen,
 ) -> Result<ToolOutput, Failure> {
-    let (base, scheme, colors) = colors(design, arguments, cancel)?;
     let svg = swatch::svg(&title(arguments, scheme), &labelled(&colors));
     let png = draw::png(&svg, 1.0)?;
     let css = css(&colors);
     let mut files = Vec::new();
     if let Some(stem) = &arguments.output {
         let wanted = [("png", png.as_slice()), ("svg", svg.as_bytes()), ("css", css.as_bytes())];
-        files = design.save_all(stem, &wanted, arguments.overwrite, cancel)?;
+        files = design.save_all(stem, &wanted, arguments.overwrite)?;
     }
     let neighbours: Vec<_> = colors
         .windows(2)
@@ -148,11 +162,7 @@ pub(super) fn generate_palette(
     Ok(super::with_picture(value, &png, "image/png"))
 }
 
-fn colors(
-    design: &Design,
-    arguments: &Arguments,
-    cancel: &Cancel,
-) -> Result<(Color, Option<Scheme>, Vec<Shared>), Failure> {
+async fn colors(design: &Arc<Design>, arguments: &Arguments, cx: &CallContext) -> Result<Chosen, Failure> {
     let Arguments { base, image, mood, scheme, count, .. } = arguments;
     let from = |base: Color, scheme: Scheme| {
         let colors = scheme.colors(base, *count).into_iter().map(|color| (color, None)).collect();
@@ -165,18 +175,18 @@ fn colors(
             from(base, scheme.unwrap_or(usual))
         }
         (None, Some(path), None) => {
-            let bytes = design.read(path)?;
-            let picture = picture::decode(&bytes).map_err(|reason| picture::unreadable(path, &reason))?;
-            let sample = picture
-                .pixels
-                .thumbnail(SAMPLED.min(picture.pixels.width()), SAMPLED.min(picture.pixels.height()));
-            let found = cluster::clusters(&sample.to_rgba8(), *count, cancel)?;
-            let base = found[0].0;
+            let (shared, given) = (design.clone(), path.clone());
+            let file = on_a_thread(move || shared.base.open_file(&given)).await?;
+            let job = TakeColors { count: *count, most_bytes: design.config.max_file_bytes };
+            let found = design.workers.run("generate_palette", cx, job, vec![OwnedFd::from(file)]).await?;
+            let mut colors = Vec::new();
+            for (hex, share) in found.map_err(|reason| picture::unreadable(path, &reason))? {
+                colors.push((Color::parse(&hex)?, Some(share)));
+            }
+            let base = colors.first().ok_or("the picture has no colours")?.0;
             match scheme {
                 Some(scheme) => from(base, *scheme),
-                None => {
-                    Ok((base, None, found.into_iter().map(|(color, share)| (color, Some(share))).collect()))
-                }
+                None => Ok((base, None, colors)),
             }
         }
         _ => Err("expected exactly one of `base`, `image` and `mood`".into()),

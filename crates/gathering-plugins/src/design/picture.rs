@@ -17,18 +17,21 @@ const MAX_MEMORY: u64 = 1 << 30;
 
 /// A decoded picture, upright.
 pub(super) struct Picture {
-    #[expect(dead_code, reason = "what edits pictures comes next")]
     pub(super) format: ImageFormat,
     pub(super) pixels: DynamicImage,
+    /// Its colour profile (ICC), if it has one.
+    pub(super) profile: Option<Vec<u8>>,
 }
 
 /// Decodes a picture whose format is known by its content. A picture of several frames gives its first.
 pub(super) fn decode(bytes: &[u8]) -> Result<Picture, String> {
     let (format, mut decoder, orientation) = open(bytes)?;
     decoder.set_limits(limits()).map_err(|error| too_large_or_bad(&error))?;
+    // A profile that cannot be read is as good as none.
+    let profile = decoder.icc_profile().unwrap_or_default();
     let mut pixels = DynamicImage::from_decoder(decoder).map_err(|error| too_large_or_bad(&error))?;
     pixels.apply_orientation(orientation);
-    Ok(Picture { format, pixels })
+    Ok(Picture { format, pixels, profile })
 }
 
 /// The decoder of a picture whose size has been found to be within the limits, and how the picture is to be turned.

@@ -71,7 +71,7 @@ draw.rectangle((0, 200, 400, 300), fill="#264653")
 draw.ellipse((260, 40, 340, 120), fill="#e76f51")
 picture.save("scene.jpg", quality=95)
 "##;
-    if python(&design, &["PIL"], script).is_none() {
+    if !design.can_run() || python(&design, &["PIL"], script).is_none() {
         return;
     }
 

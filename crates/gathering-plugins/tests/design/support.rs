@@ -7,7 +7,7 @@ use std::sync::Arc;
 use gathering_core::{Caller, Content, Secrets, ToolOutput};
 use gathering_host::{CallOptions, Dependencies, Host};
 use gathering_plugins::{NativeRuntime, OwnPlaces};
-use gathering_sandbox::Prober;
+use gathering_sandbox::{Confinement, Prober};
 use serde_json::{Value, json};
 
 pub(crate) struct Design {
@@ -24,8 +24,9 @@ impl Design {
     pub(crate) async fn with(mut config: Value, secrets: Option<Arc<dyn Secrets>>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         config["base_path"] = folder.path().to_str().unwrap().into();
-        let runtime =
-            NativeRuntime::new(gathering_plugins::all(&OwnPlaces::default(), &Arc::new(Prober::default())));
+        let sandbox = Confinement::Sandbox { launcher: launcher(), tier: None, or_unconfined: false };
+        let prober = Arc::new(Prober::new(sandbox));
+        let runtime = NativeRuntime::new(gathering_plugins::all(&OwnPlaces::default(), &prober));
         let sources = runtime.sources();
         let mut builder = Host::builder().runtime(Arc::new(runtime));
         if let Some(secrets) = secrets {
@@ -38,6 +39,17 @@ impl Design {
         host.load("design", Some(config), Dependencies::MustBeLoaded).await.unwrap();
         host.enable("design").await.unwrap();
         Self { host, folder }
+    }
+
+    /// Whether jobs can be run here; says so if not.
+    pub(crate) fn can_run(&self) -> bool {
+        let is_there = launcher().is_file();
+        if !is_there {
+            println!(
+                "NOT RUN: `gathering` was not built beside this test: run the tests of the whole workspace"
+            );
+        }
+        is_there
     }
 
     pub(crate) fn host(&self) -> &Host {
@@ -64,14 +76,18 @@ impl Design {
     }
 }
 
+/// The program that is a worker when it is told to.
+fn launcher() -> PathBuf {
+    let this = std::env::current_exe().unwrap();
+    this.ancestors().nth(2).unwrap().join("gathering")
+}
+
 /// The media types of the pictures in a result.
 pub(crate) fn pictures(output: &ToolOutput) -> Vec<&str> {
-    let media_type = |part: &'_ Content| match part {
-        Content::Image { .. } => true,
-        _ => false,
-    };
-    let parts = output.parts.iter().filter(|part| media_type(part));
-    parts.map(|part| if let Content::Image { media_type, .. } = part { media_type } else { "" }).collect()
+    fn media_type(part: &Content) -> Option<&str> {
+        if let Content::Image { media_type, .. } = part { Some(media_type) } else { None }
+    }
+    output.parts.iter().filter_map(media_type).collect()
 }
 
 /// Runs Python in the folder with packages that check what we made. None, with a note, if it lacks them.
@@ -89,4 +105,10 @@ pub(crate) fn python(design: &Design, packages: &[&str], script: &str) -> Option
     let output = run(script).unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Some(String::from_utf8(output.stdout).unwrap())
+}
+
+/// Puts a picture into the folder. False if there is nothing to make one with.
+pub(crate) fn picture(design: &Design, name: &str) -> bool {
+    let script = format!("from PIL import Image\nImage.linear_gradient('L').convert('RGB').save('{name}')");
+    python(design, &["PIL"], &script).is_some()
 }

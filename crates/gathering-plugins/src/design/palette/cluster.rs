@@ -8,7 +8,6 @@ use palette::convert::FromColorUnclamped;
 use palette::{Oklab, Oklch, Srgb};
 
 use super::super::color::Color;
-use crate::{Cancel, Failure};
 
 /// How often clusters are moved at most; they rest long before.
 const MAX_ROUNDS: usize = 60;
@@ -25,15 +24,11 @@ struct Group {
 /// Pixels are grouped by the upper 5 bits of their channels, and the groups clustered by Lloyd's algorithm. It starts at
 /// the largest group and then each time at the one with the largest product of weight and squared distance (k-means++,
 /// Arthur and Vassilvitskii 2007, with the likeliest choice in the place of a random one).
-pub(super) fn clusters(
-    picture: &RgbaImage,
-    count: usize,
-    cancel: &Cancel,
-) -> Result<Vec<(Color, f64)>, Failure> {
+pub(super) fn clusters(picture: &RgbaImage, count: usize) -> Result<Vec<(Color, f64)>, String> {
     let groups = groups(picture);
     let total: f64 = groups.iter().map(|group| group.weight).sum();
     let Some(largest) = groups.iter().max_by(|a, b| a.weight.total_cmp(&b.weight)) else {
-        return Err("the picture has no pixels that can be seen: all of them are transparent".into());
+        return Err("the picture has no pixels that can be seen: all of them are transparent".to_owned());
     };
     let mut centers = vec![largest.color];
     while centers.len() < count {
@@ -44,7 +39,6 @@ pub(super) fn clusters(
         }
     }
     for _ in 0..MAX_ROUNDS {
-        cancel.check()?;
         let moved: Vec<_> = sums(&groups, &centers)
             .into_iter()
             .zip(&centers)
