@@ -33,3 +33,16 @@ def use(tools, competencies, file_handlers):
         raise RuntimeError("`gathering.core` was imported before its registries were known")
     global tool_registry, competency_registry, file_handler_registry
     tool_registry, competency_registry, file_handler_registry = tools, competencies, file_handlers
+
+
+def builtin_plugin(name):
+    """The base class of a plugin that is part of GatheRing. ImportError in a worker, where there is no host."""
+    try:
+        from gathering._process.hosted import BuiltinPlugin
+    except ModuleNotFoundError as error:
+        if error.name not in ("gathering._process", "gathering._core"):
+            raise
+        raise ImportError(
+            f"the {name} plugin is part of the host: a worker calls its tools with tool_registry.execute()"
+        ) from error
+    return BuiltinPlugin

@@ -161,7 +161,8 @@ class Importing(InProcess):
         ran = 0
         for name in (
             "gathering._decorator", "gathering._process.competencies", "gathering._process.file_handlers",
-            "gathering._process.manager", "gathering._process.tools", "gathering.agents", "gathering.plugins.core",
+            "gathering._process.manager", "gathering._process.tools", "gathering.agents", "gathering.plugins.core", "gathering.plugins.design",
+            "gathering.plugins.documents",
         ):
             results = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)
             self.assertEqual(results.failed, 0, name)

@@ -38,6 +38,7 @@ const FILES: &[(&str, &str)] = files![
     "_worker/server.py",
     "_worker/values.py",
     "_worker/warm.py",
+    "agents.py",
     "core/__init__.py",
     "core/competency_registry.py",
     "core/file_handler_registry.py",
@@ -45,6 +46,8 @@ const FILES: &[(&str, &str)] = files![
     "plugins/__init__.py",
     "plugins/base.py",
     "plugins/core.py",
+    "plugins/design.py",
+    "plugins/documents.py",
     "plugins/manager.py",
 ];
 

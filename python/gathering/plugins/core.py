@@ -1,16 +1,11 @@
 """The core plugin: essential tools, in Rust."""
 
-try:
-    from gathering._process.hosted import BuiltinPlugin
-except ModuleNotFoundError as error:
-    if error.name not in ("gathering._process", "gathering._core"):
-        raise
-    raise ImportError("the core plugin is part of the host: a worker calls its tools with tool_registry.execute()") from error
+from gathering._face import builtin_plugin
 
 __all__ = ["CorePlugin"]
 
 
-class CorePlugin(BuiltinPlugin):
+class CorePlugin(builtin_plugin("core")):
     """`calculate`, and inside the folder `base_path` of its configuration the tools for files, Git and commands.
 
     >>> from gathering.core.tool_registry import ToolRegistry
