@@ -88,7 +88,7 @@ attacks: setup build ## attacks a real server, in each tier, as root and not
 examples: setup build
 	examples/test.sh $(abspath $(GATHERING))
 
-docs: setup build core
+docs: setup build core mock
 	cargo doc --quiet --workspace --no-deps --lib
 	cargo xtask docs
 

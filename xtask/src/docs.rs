@@ -5,6 +5,8 @@
 //!   `bash background` starts a server and goes on when it answers;
 //! * `python` is run with the SDK; `python file=NAME`, or any other language with `file=NAME`, is written to that file;
 //! * `json output` and `text output` must be what the block before them printed, where `...` stands for anything;
+//! * what stands between the comments `<!-- needs PROGRAM -->` and `<!-- needs nothing -->` is run where that program is
+//!   on the path; `4010` stands for a free port;
 //! * `json` and `toml` must parse; `no-run` on any block leaves it alone; other languages are left alone.
 
 use std::fs::{self, File};
@@ -41,7 +43,14 @@ pub(crate) fn run(root: &Path, only: Option<&str>) -> Result<Vec<String>, String
     let mut problems = Vec::new();
     for name in pages(root, only)? {
         let text = fs::read_to_string(root.join(&name)).map_err(|error| format!("{name}: {error}"))?;
-        let page = Page::parse(&text).map_err(|(line, error)| format!("{name}:{line}: {error}"))?;
+        let mut page = Page::parse(&text).map_err(|(line, error)| format!("{name}:{line}: {error}"))?;
+        let path = search_path(root)?;
+        let there = |program: &str| std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
+        for program in page.leave_out(there) {
+            println!(
+                "docs: NOT RUN: what needs `{program}` in {name}: `make mock` installs it, and needs npm"
+            );
+        }
         let before = problems.len();
         problems.extend(
             page.blocks
@@ -84,7 +93,7 @@ fn run_page(root: &Path, name: &str, page: &Page) -> Result<Vec<String>, String>
     let port = free_port().map_err(failed)?;
     // The script has the page's line numbers, so that what bash says of it leads to the page.
     let script = folder.path().join("page");
-    fs::write(&script, page.script(port)).map_err(failed)?;
+    fs::write(&script, page.script(port, free_port().map_err(failed)?)).map_err(failed)?;
     let prologue = folder.path().join("prologue");
     fs::write(&prologue, PROLOGUE).map_err(failed)?;
     let errors = out.join("errors");
@@ -148,7 +157,8 @@ fn search_path(root: &Path) -> Result<std::ffi::OsString, String> {
     if !built.join("gathering").is_file() {
         return Err(format!("{} is missing: run `cargo build` first", built.join("gathering").display()));
     }
-    let before = [built, root.join(".venv/bin")];
+    let of_npm = built.parent().unwrap_or(&built).join("npm/node_modules/.bin");
+    let before = [built, root.join(".venv/bin"), of_npm];
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::join_paths(before.into_iter().chain(std::env::split_paths(&path)))
         .map_err(|error| error.to_string())

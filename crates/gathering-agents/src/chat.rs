@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use crate::agents::Agents;
+use crate::spending::may_spend;
 use conversation::Conversation;
 use run::Run;
 
@@ -154,6 +155,7 @@ impl Chats {
     ) -> Result<impl Stream<Item = ChatEvent> + Send + use<>, ChatError> {
         let agent = self.inner.agents.get(agent)?;
         let text = check_message(said.message)?;
+        may_spend(&*self.inner.agents.rights(agent.id.as_str())?).map_err(ChatError::Limited)?;
         let model = self.inner.models.choose(agent.provider.as_deref(), agent.model.as_deref())?;
         let seat = said.conversation_id.as_deref().map(|id| self.take_seat(id)).transpose()?;
         let conversation = match said.conversation_id {

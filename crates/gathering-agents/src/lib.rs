@@ -5,6 +5,7 @@
 //! over a restart, and knows whose a token is. [`Chats`] lets a model talk with somebody as an agent.
 
 mod agents;
+mod asking;
 mod chat;
 mod check;
 mod error;
@@ -15,6 +16,7 @@ mod request;
 mod spending;
 
 pub use agents::Agents;
+pub use asking::CountedModels;
 pub use chat::{ChatError, ChatEvent, ChatLimits, Chats, ConversationInfo, FullConversation, NewMessage};
 pub use error::AgentError;
 pub use info::{AgentInfo, NewToken};

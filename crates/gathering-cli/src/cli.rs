@@ -88,7 +88,7 @@ pub(crate) enum Command {
     /// See the competencies that agents can hold.
     #[command(subcommand, visible_alias = "competency")]
     Competencies(competencies::Competencies),
-    /// Make agents, and say what each may call.
+    /// Make agents, say what each may call, and talk with them.
     #[command(subcommand, visible_alias = "agent")]
     Agents(agents::Agents),
     /// Call a tool.

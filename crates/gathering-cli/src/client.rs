@@ -113,9 +113,14 @@ impl Client {
         self.request(Method::DELETE, path, None).await
     }
 
-    /// What happens from now on.
-    pub(crate) async fn events(&self) -> Result<EventStream, CliError> {
-        let answer = self.send(Method::GET, "/events", None).await?;
+    /// The events that come of sending `body` to `path`, as they happen.
+    pub(crate) async fn stream(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<EventStream, CliError> {
+        let answer = self.send(method, path, body).await?;
         if answer.status().is_success() {
             Ok(EventStream::new(answer.into_body()))
         } else {

@@ -144,6 +144,7 @@ fn remedy(code: &str) -> Option<&'static str> {
             "`gathering tools list` shows the tools, and `gathering plugins list` what can be loaded"
         }
         "unknown_plugin" => "`gathering plugins list` shows the plugins",
+        "unknown_conversation" => "`gathering agents conversations AGENT` shows the conversations",
         "unknown_agent" => "`gathering agents list` shows the agents",
         "unknown_competency" => "`gathering competencies list` shows the competencies",
         "invalid_arguments" => "`gathering tools show TOOL` shows what it takes",

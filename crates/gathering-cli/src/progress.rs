@@ -15,7 +15,7 @@ pub(crate) async fn shown<T>(
     work: impl Future<Output = Result<T, CliError>>,
 ) -> Result<T, CliError> {
     // The work is what counts: without events it goes on unseen.
-    let mut events = client.events().await.ok();
+    let mut events = client.stream(hyper::Method::GET, "/events", None).await.ok();
     let is_terminal = std::io::stderr().is_terminal();
     let mut work = pin!(work);
     let mut is_shown = false;

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    AgentRights, Authoring, AuthoringRefused, BoxFuture, Evaluated, Evaluation, EvaluationError, PluginId,
-    ToolDefinition, ToolError, ToolName, ToolOutput, names::OPERATOR,
+    AgentRights, Asked, Asking, AskingRefused, Authoring, AuthoringRefused, BoxFuture, Evaluated, Evaluation,
+    EvaluationError, PluginId, ToolDefinition, ToolError, ToolName, ToolOutput, names::OPERATOR,
 };
 
 /// A tool and its arguments, checked and with defaults filled in.
@@ -215,6 +215,13 @@ pub trait HostServices: Send + Sync {
         cx: &'a CallContext,
         evaluation: Evaluation,
     ) -> BoxFuture<'a, Result<Evaluated, EvaluationError>>;
+
+    /// Asks a language model, within the limits of the caller of `cx`.
+    fn ask_model<'a>(
+        &'a self,
+        cx: &'a CallContext,
+        asking: Asking,
+    ) -> BoxFuture<'a, Result<Asked, AskingRefused>>;
 }
 
 /// How what runs a plugin is confined. Named in every result.

@@ -4,6 +4,7 @@
 //! else here is the data that passes between them and the host: definitions, calls, outputs and errors.
 
 mod agent;
+mod asking;
 mod authoring;
 mod call;
 mod category;
@@ -27,6 +28,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 pub use agent::{AgentLimits, AgentRecord, AgentRights, AgentUsage, HeldCompetency, RateLimit, ToolRules};
+pub use asking::{Asked, Asking, AskingRefused, LanguageModels};
 pub use authoring::{Authoring, AuthoringRefused, DynamicPlugin, DynamicTool, MAX_ALL_CODE, MAX_CODE};
 pub use call::{CallContext, CallId, Caller, HostServices, Tier, ToolCall, TraceId};
 pub use category::{CompetencyCategory, ToolCategory};

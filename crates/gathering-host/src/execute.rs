@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use gathering_core::{
-    AgentRights, Authoring, AuthoringRefused, BoxFuture, CallContext, CallId, Caller, Evaluated, Evaluation,
-    EvaluationError, HostServices, LoadErrorKind, PluginStatus, Tier, ToolCall, ToolDefinition, ToolError,
-    ToolName, ToolOutput, TraceId, json,
+    AgentRights, Asked, Asking, AskingRefused, Authoring, AuthoringRefused, BoxFuture, CallContext, CallId,
+    Caller, Evaluated, Evaluation, EvaluationError, HostServices, LoadErrorKind, PluginStatus, Tier,
+    ToolCall, ToolDefinition, ToolError, ToolName, ToolOutput, TraceId, json,
 };
 use serde_json::{Map, Value};
 use tracing::Instrument;
@@ -284,6 +284,20 @@ impl HostServices for Inner {
                 Err(EvaluationError::Unavailable("this GatheRing has no Python".to_owned()))
             }),
         }
+    }
+
+    fn ask_model<'a>(
+        &'a self,
+        cx: &'a CallContext,
+        asking: Asking,
+    ) -> BoxFuture<'a, Result<Asked, AskingRefused>> {
+        Box::pin(async move {
+            let Some(models) = &self.models else {
+                let message = "this GatheRing has no language models".to_owned();
+                return Err(AskingRefused { code: "no_model", message });
+            };
+            models.ask(&self.caller_within(cx), asking).await
+        })
     }
 }
 

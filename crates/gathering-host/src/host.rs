@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use gathering_core::{
-    Caller, Change, Evaluator, Permissions, PluginId, PluginStatus, Runtime, Secrets, StateError, StateStore,
-    ToolError,
+    Caller, Change, Evaluator, LanguageModels, Permissions, PluginId, PluginStatus, Runtime, Secrets,
+    StateError, StateStore, ToolError,
 };
 use serde_json::Value;
 use tokio::sync::broadcast;
@@ -54,6 +54,7 @@ pub(crate) struct Inner {
     pub(crate) agent_directories: Vec<PathBuf>,
     pub(crate) secrets: Option<Arc<dyn Secrets>>,
     pub(crate) evaluator: OnceLock<Arc<dyn Evaluator>>,
+    pub(crate) models: Option<Arc<dyn LanguageModels>>,
     /// Held while the snapshot is changed and saved; readers never wait for it.
     pub(crate) writer: tokio::sync::Mutex<()>,
     /// One lock a plugin, so that a slow load holds up nobody else's.
@@ -117,6 +118,7 @@ pub struct HostBuilder {
     agent_directories: Vec<PathBuf>,
     secrets: Option<Arc<dyn Secrets>>,
     evaluator: Option<Arc<dyn Evaluator>>,
+    models: Option<Arc<dyn LanguageModels>>,
 }
 
 impl HostBuilder {
@@ -129,6 +131,12 @@ impl HostBuilder {
     /// Lets plugins have pieces of Python run by `evaluator`.
     pub fn evaluator(mut self, evaluator: Arc<dyn Evaluator>) -> Self {
         self.evaluator = Some(evaluator);
+        self
+    }
+
+    /// Lets plugins ask language models.
+    pub fn models(mut self, models: Arc<dyn LanguageModels>) -> Self {
+        self.models = Some(models);
         self
     }
 
@@ -197,6 +205,7 @@ impl HostBuilder {
             agent_directories: self.agent_directories,
             secrets: self.secrets,
             evaluator: filled(self.evaluator),
+            models: self.models,
             writer: tokio::sync::Mutex::default(),
             operations: Mutex::default(),
             instances: AtomicU64::new(1),

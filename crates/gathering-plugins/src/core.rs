@@ -5,6 +5,7 @@ mod competencies;
 mod config;
 mod git;
 mod list_directory;
+mod llm_chat;
 mod pattern;
 mod plugin_authoring;
 mod python_eval;
@@ -54,6 +55,7 @@ fn manifest() -> PluginManifest {
             git::diff::definition(),
             run_command::definition(),
             python_eval::definition(),
+            llm_chat::definition(),
             create,
             update,
             remove,
@@ -134,6 +136,7 @@ fn start(
             async move { python_eval::python_eval(&core, arguments, &cx).await }
         })
         .tier_of("python_eval", move || interprets.prober.known().and_then(worker::tier))
+        .async_tool("llm_chat", llm_chat::llm_chat)
         .async_tool("create_plugin", plugin_authoring::create_plugin)
         .async_tool("update_plugin", plugin_authoring::update_plugin)
         .async_tool("remove_plugin", plugin_authoring::remove_plugin)

@@ -44,6 +44,7 @@ async fn it_contributes_the_tools_and_competencies_of_the_documents() {
         ("git_diff", "version_control"),
         ("run_command", "code_execution"),
         ("python_eval", "code_execution"),
+        ("llm_chat", "llm"),
         ("create_plugin", "code_execution"),
         ("update_plugin", "code_execution"),
         ("remove_plugin", "code_execution"),

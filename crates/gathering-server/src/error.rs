@@ -233,6 +233,7 @@ impl From<ChatError> for Problem {
     fn from(error: ChatError) -> Self {
         let status = match &error {
             ChatError::Agent(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            ChatError::Limited(_) => StatusCode::TOO_MANY_REQUESTS,
             ChatError::Invalid { .. } => StatusCode::BAD_REQUEST,
             ChatError::UnknownConversation { .. } => StatusCode::NOT_FOUND,
             ChatError::Busy { .. } | ChatError::Full { .. } => StatusCode::CONFLICT,
@@ -246,6 +247,7 @@ impl From<ChatError> for Problem {
         let problem = Self::new(status, error.code(), error.to_string());
         match error {
             ChatError::Agent(error) => error.into(),
+            ChatError::Limited(error) => error.into(),
             ChatError::Invalid { pointer, message } => {
                 problem.errors(vec![ArgumentError { pointer: pointer.to_owned(), message }])
             }

@@ -140,6 +140,7 @@ problems! {
     ChatFailed {
         "404": "`unknown_agent` or `unknown_conversation`",
         "409": "`no_model` or `unknown_model`: no model is configured, or none of that name; `conversation_busy` or `conversation_full`",
+        "429": "`rate_limited`: the agent has used what it may use in a day",
         "501": "`not_implemented`: this server lets no model answer as an agent",
         "507": "`storage_full`: the conversation could not be saved",
     }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use gathering_agents::{Agents, ChatLimits, Chats};
+use gathering_agents::{Agents, ChatLimits, Chats, CountedModels};
 use gathering_core::{PluginId, PluginSource, PluginStatus};
 use gathering_host::{Dependencies, Host, Limits, Restored};
 use gathering_models::Models;
@@ -92,6 +92,7 @@ impl GatheRing {
             .runtime(native.clone())
             .runtime(python.clone())
             .evaluator(python.clone())
+            .models(Arc::new(CountedModels::new(models.clone())))
             .store(store.clone())
             .limits(Limits::from(&config.limits))
             .secrets(secrets)

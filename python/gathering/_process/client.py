@@ -1,6 +1,7 @@
 """Clients of a running server: the tools and plugins over there, over REST."""
 
 import asyncio
+import contextlib
 import functools
 import http.client
 import json
@@ -90,11 +91,39 @@ class Client:
         """Makes a plugin of code: `tools`, each with its `code`, or `code`; `description` and what else `docs/rest.md` lists."""
         return self._send("POST", "/plugins/dynamic", {"plugin_id": plugin_id, "name": name, **fields})
 
+    def chat(self, agent_id, message, conversation_id=None):
+        """Says something to an agent. Yields what happens, each a dictionary with its name in `event`, as `docs/agents.md` lists
+        them; the last one is `done`, and holds the whole `text` and the `conversation_id` to go on with. An answer that comes to
+        no end of its own raises `ClientError`. Whoever stops reading and closes the iterator stops the agent."""
+        body = {"message": message}
+        if conversation_id is not None:
+            body["conversation_id"] = conversation_id
+        connection, response = self._open("POST", f"/agents/{_quoted(agent_id)}/chat", body)
+        try:
+            yield from self._events(response)
+        finally:
+            connection.close()
+
+    def conversations(self, agent_id):
+        """The conversations with an agent; the one in which something was said last comes first."""
+        return self._send("GET", f"/agents/{_quoted(agent_id)}/conversations")["conversations"]
+
+    def conversation(self, agent_id, conversation_id):
+        """One conversation, with all that was said in it."""
+        return self._send("GET", f"/agents/{_quoted(agent_id)}/conversations/{_quoted(conversation_id)}")
+
     def health(self):
         """How the server feels."""
         return self._send("GET", "/health")
 
     def _send(self, method, path, body=None):
+        connection, response = self._open(method, path, body)
+        try:
+            return self._answer(response)
+        finally:
+            connection.close()
+
+    def _open(self, method, path, body=None):
         kind = http.client.HTTPSConnection if self._parts.scheme == "https" else http.client.HTTPConnection
         connection = self._connection = kind(self._parts.hostname, self._parts.port, timeout=self.timeout)
         headers = {"Accept": "application/json"}
@@ -105,14 +134,16 @@ class Client:
             body = json.dumps(body, allow_nan=False)
         try:
             connection.request(method, self._parts.path.rstrip("/") + path, body, headers)
-            response = connection.getresponse()
-            text = response.read()
+            return connection, connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
-            raise ClientError(f"the server at {self.url} does not answer: {error}", "unreachable") from error
-        finally:
             connection.close()
+            raise self._unreachable(error) from error
+
+    def _answer(self, response):
         try:
-            answer = json.loads(text)
+            answer = json.loads(response.read())
+        except (OSError, http.client.HTTPException) as error:
+            raise self._unreachable(error) from error
         except ValueError as error:
             raise ClientError(f"{self.url} answers with something that is no JSON", "protocol_error", response.status) from error
         if response.status >= 400:
@@ -120,12 +151,41 @@ class Client:
             raise ClientError(detail, answer.get("code", "error"), response.status, answer.get("errors", ()))
         return answer
 
+    def _events(self, response):
+        """The events of a stream, each with the data that it has as JSON."""
+        if response.status >= 400:
+            self._answer(response)
+        data = []
+        while True:
+            try:
+                line = response.readline()
+            except (OSError, http.client.HTTPException) as error:
+                raise self._unreachable(error) from error
+            if not line:
+                raise ClientError("the answer broke off: the server ended it", "broke_off", response.status)
+            line = line.decode().rstrip("\r\n")
+            if line.startswith("data:"):
+                data.append(line.removeprefix("data:").removeprefix(" "))
+            elif not line and data:
+                event = json.loads("\n".join(data))
+                data.clear()
+                if event["event"] == "error":
+                    raise ClientError(event["message"], event["code"], response.status)
+                yield event
+                if event["event"] == "done":
+                    return
+
+    def _unreachable(self, error):
+        return ClientError(f"the server at {self.url} does not answer: {error}", "unreachable")
+
     def _leave(self):
         """Ends the call that runs in another thread. The server stops the work of a client that goes away."""
         connection = self._connection
         held = connection and connection.sock
         if held:
-            held.shutdown(socket.SHUT_RDWR)
+            # That the other side is gone already is as good.
+            with contextlib.suppress(OSError):
+                held.shutdown(socket.SHUT_RDWR)
 
     def __repr__(self):
         return f"<{type(self).__name__} {self.url}>"
@@ -151,8 +211,21 @@ def _awaited(name):
     return call
 
 
+async def _chat(self, agent_id, message, conversation_id=None):
+    client = Client(self.url, self.token, self.timeout)
+    events = client.chat(agent_id, message, conversation_id)
+    try:
+        while (event := await asyncio.to_thread(next, events, None)) is not None:
+            yield event
+    finally:
+        # Also ends a read that goes on in another thread. The generator itself is closed there when it has ended.
+        client._leave()
+
+
 for _name in [name for name, value in vars(Client).items() if not name.startswith("_") and callable(value)]:
     setattr(AsyncClient, _name, _awaited(_name))
+_chat.__doc__ = Client.chat.__doc__
+AsyncClient.chat = _chat
 
 
 def _quoted(text):

@@ -15,6 +15,8 @@ pub(super) struct Block {
     pub(super) line: usize,
     pub(super) language: String,
     pub(super) text: String,
+    /// The program without which it is not run.
+    needs: Option<String>,
     act: Act,
 }
 
@@ -38,20 +40,26 @@ impl Page {
         let mut blocks = Vec::new();
         let mut open: Option<Block> = None;
         let mut lines = 0;
+        let mut needs = None;
         for (index, line) in text.lines().enumerate() {
             lines = index + 1;
             let fence = line.strip_prefix("```");
             match (fence, &mut open) {
                 (Some(info), None) => {
                     let (language, act) = read_info(info).map_err(|error| (lines, error))?;
-                    open = Some(Block { line: lines, language, text: String::new(), act });
+                    let needs = needs.clone();
+                    open = Some(Block { line: lines, language, text: String::new(), needs, act });
                 }
                 (Some(_), Some(_)) => blocks.extend(open.take()),
                 (None, Some(block)) => {
                     block.text.push_str(line);
                     block.text.push('\n');
                 }
-                (None, None) => {}
+                (None, None) => match comment(line) {
+                    Some("needs nothing") => needs = None,
+                    Some(said) => needs = said.strip_prefix("needs ").map(str::to_owned).or(needs),
+                    None => {}
+                },
             }
         }
         if let Some(block) = open {
@@ -66,6 +74,20 @@ impl Page {
         Ok(Self { blocks, lines })
     }
 
+    /// Leaves alone the blocks that need a program that is not `there`. Returns these programs.
+    pub(super) fn leave_out(&mut self, there: impl Fn(&str) -> bool) -> Vec<String> {
+        let mut missing = Vec::new();
+        for block in &mut self.blocks {
+            if let Some(program) = block.needs.as_deref().filter(|program| !there(program)) {
+                block.act = Act::Nothing;
+                if !missing.iter().any(|known| known == program) {
+                    missing.push(program.to_owned());
+                }
+            }
+        }
+        missing
+    }
+
     /// How many blocks are run or written.
     pub(super) fn run_count(&self) -> usize {
         self.blocks.iter().filter(|b| matches!(b.act, Act::Run | Act::Background | Act::Write(_))).count()
@@ -77,7 +99,7 @@ impl Page {
     }
 
     /// The page as a bash script in which everything that is not run is an empty line.
-    pub(super) fn script(&self, port: u16) -> String {
+    pub(super) fn script(&self, port: u16, mock: u16) -> String {
         let mut lines = vec![String::new(); self.lines];
         for block in &self.blocks {
             let is_bash = block.language == "bash";
@@ -91,7 +113,7 @@ impl Page {
                 }
                 Act::Nothing | Act::Parse | Act::Compare => continue,
             };
-            let text = block.text.replace(":8000", &format!(":{port}"));
+            let text = block.text.replace(":8000", &format!(":{port}")).replace("4010", &mock.to_string());
             let inner: Vec<&str> = text.lines().collect();
             lines[block.line - 1] = opening;
             for (offset, line) in inner.iter().enumerate() {
@@ -121,6 +143,11 @@ impl Block {
         };
         error.map(|error| (self.line, format!("this is no {}: {error}", self.language)))
     }
+}
+
+/// What a line says that is nothing but a comment.
+fn comment(line: &str) -> Option<&str> {
+    line.trim().strip_prefix("<!--")?.strip_suffix("-->").map(str::trim)
 }
 
 fn read_info(info: &str) -> Result<(String, Act), String> {
@@ -155,7 +182,7 @@ mod tests {
     fn the_script_has_the_lines_of_the_page() {
         let page = Page::parse(PAGE).expect("a page");
 
-        let script = page.script(4711);
+        let script = page.script(4711, 1);
 
         let lines: Vec<&str> = script.lines().collect();
         assert_eq!(lines.len(), PAGE.lines().count());
@@ -167,6 +194,17 @@ mod tests {
         assert_eq!(lines[12..15], ["exec >\"$DOCS_OUT/13\"; {", "serve", "} & answers $!"]);
         assert_eq!(lines[15..], ["", "", ""]);
         assert_eq!(page.run_count(), 3);
+    }
+
+    #[test]
+    fn what_needs_a_program_that_is_not_there_is_left_alone() {
+        let text = "<!-- needs mock -->\n```bash\nmock\n```\n```text output\nx\n```\n<!-- needs nothing -->\n```bash\na\n```\n";
+        let mut page = Page::parse(text).expect("a page");
+
+        assert!(page.leave_out(|_| true).is_empty() && page.run_count() == 2);
+        assert_eq!(page.leave_out(|program| program != "mock"), ["mock"]);
+        assert_eq!(page.run_count(), 1);
+        assert!(!page.blocks[1].is_output());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gathering_core::{AgentId, StateError};
+use gathering_core::{AgentId, StateError, ToolError};
 use gathering_models::ModelError;
 
 use crate::check::shortened;
@@ -18,6 +18,9 @@ pub enum ChatError {
     /// The model did not answer.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// The agent has used what it may use in a day.
+    #[error("{0}")]
+    Limited(ToolError),
     /// What was said does not fit.
     #[error("{message}")]
     Invalid {
@@ -103,6 +106,7 @@ impl ChatError {
         match self {
             Self::Agent(error) => error.code(),
             Self::Model(error) => error.code(),
+            Self::Limited(error) => error.code(),
             Self::Invalid { .. } => "bad_request",
             Self::UnknownConversation { .. } => "unknown_conversation",
             Self::Busy { .. } => "conversation_busy",

@@ -13,6 +13,7 @@ use super::error::ChatError;
 use super::event::ChatEvent;
 use super::{Inner, context, offer};
 use crate::info::AgentInfo;
+use crate::spending::{may_spend, spend};
 
 /// How often the conversation is made shorter than was counted, where a provider counts otherwise.
 const SHORTENED: u32 = 3;
@@ -80,8 +81,12 @@ impl Run {
         let most = self.chats.limits.steps;
         for step in 1..=most {
             // Asked anew each time: what is granted or taken meanwhile holds from the next step on.
-            let caller = Caller::Agent(self.chats.agents.rights(self.agent.id.as_str())?);
+            let rights = self.chats.agents.rights(self.agent.id.as_str())?;
+            may_spend(&rights).map_err(ChatError::Limited)?;
+            let caller = Caller::Agent(rights.clone());
             let answer = self.ask(&caller).await?;
+            // That nothing is left now is told before the next request; this one was answered.
+            let _ = spend(&rights, answer.usage.tokens(), answer.usage.cost);
             self.usage += answer.usage;
             self.tell(answer.usage.into()).await;
             self.conversation.say(answer.message())?;

@@ -7,7 +7,7 @@ use super::{Answer, innermost};
 use crate::error::CliError;
 
 /// The longest event that is taken, in bytes.
-const MAX_EVENT: usize = 1024 * 1024;
+const MAX_EVENT: usize = 64 * 1024 * 1024;
 
 /// The events that a server sends, as they happen.
 pub(crate) struct EventStream {

@@ -1,4 +1,6 @@
-//! `gathering agents`: who calls beside the operator, and what each may call.
+//! `gathering agents`: who calls beside the operator, what each may call, and talking with one.
+
+mod chat;
 
 use std::io::{self, Write};
 
@@ -16,9 +18,10 @@ Examples:
   gathering agents create Analyst --competency python --competency git:advanced
   gathering agents grant analyst file_management
   gathering agents tools analyst
-  gathering agents path analyst plugin_authoring";
+  gathering agents path analyst plugin_authoring
+  gathering agents chat analyst 'What is 15 percent of 2340?'";
 
-/// Make agents, and say what each may call.
+/// Make agents, say what each may call, and talk with them.
 #[derive(Debug, Subcommand)]
 #[command(after_help = EXAMPLES)]
 pub(crate) enum Agents {
@@ -67,6 +70,10 @@ pub(crate) enum Agents {
         #[command(flatten)]
         show: Show,
     },
+    /// Talk with an agent, and see what it calls.
+    Chat(chat::Chat),
+    /// List the conversations with an agent.
+    Conversations(One),
     /// Delete an agent; what it made stays.
     #[command(visible_alias = "rm")]
     Delete {
@@ -147,13 +154,13 @@ struct Said {
     /// What its models may cost in a day, in the currency of their prices.
     #[arg(long, value_name = "AMOUNT")]
     cost_per_day: Option<f64>,
-    /// The provider of its model; kept for whoever runs the agent.
+    /// The provider of the model that talks as the agent.
     #[arg(long)]
     provider: Option<String>,
-    /// Its model; kept for whoever runs the agent.
+    /// The model that talks as the agent.
     #[arg(long)]
     model: Option<String>,
-    /// What it is told before everything else; kept for whoever runs the agent.
+    /// What the model is told before everything else.
     #[arg(long, value_name = "TEXT")]
     instructions: Option<String>,
 }
@@ -195,6 +202,8 @@ impl Agents {
             | Self::Show(One { show, .. })
             | Self::Token(One { show, .. })
             | Self::Tools(One { show, .. })
+            | Self::Conversations(One { show, .. })
+            | Self::Chat(chat::Chat { show, .. })
             | Self::Grant { show, .. }
             | Self::Revoke { show, .. }
             | Self::Path { show, .. }
@@ -265,6 +274,11 @@ impl Agents {
                 let answer = client.get(&path(id, &format!("/learning-path{to}"))).await?;
                 show(as_json, &answer, |out| write_path(out, &answer))
             }
+            Self::Chat(chat) => chat.on(client).await,
+            Self::Conversations(One { id, .. }) => {
+                let answer = client.get(&path(id, "/conversations")).await?;
+                show(as_json, &answer, |out| write_conversations(out, &answer))
+            }
             Self::Delete { id, cascade, .. } => {
                 let rest = if *cascade { "?cascade=true" } else { "" };
                 let answer = client.delete(&path(id, rest)).await?;
@@ -318,6 +332,15 @@ fn write_list(out: &mut dyn Write, answer: &Value) -> io::Result<()> {
         return writeln!(out, "no agents; `gathering agents create NAME` makes one");
     }
     table(out, ["AGENT", "NAME", "COMPETENCIES", "PARENT"], &rows)
+}
+
+fn write_conversations(out: &mut dyn Write, answer: &Value) -> io::Result<()> {
+    let row = |said: &Value| ["conversation_id", "messages", "model", "title"].map(|name| text(said, name));
+    let rows: Vec<_> = items(answer, "conversations").iter().map(row).collect();
+    if rows.is_empty() {
+        return writeln!(out, "no conversations; `gathering agents chat AGENT` begins one");
+    }
+    table(out, ["CONVERSATION", "MESSAGES", "MODEL", "ABOUT"], &rows)
 }
 
 fn write_agent(out: &mut dyn Write, agent: &Value) -> io::Result<()> {

@@ -144,7 +144,32 @@ async fn check_host(client: &Client, findings: &mut Findings) {
         Ok(answer) => check_plugins(items(&answer, "plugins"), findings),
         Err(error) => findings.add("plugins", "problem", error.to_string(), ""),
     }
+    match client.get("/models").await {
+        Ok(answer) => check_models(items(&answer, "models"), findings),
+        Err(error) => findings.add("models", "problem", error.to_string(), ""),
+    }
     check_commands(client, findings).await;
+}
+
+/// Which models agents can talk by. None is asked: that would cost.
+fn check_models(models: &[Value], findings: &mut Findings) {
+    if models.is_empty() {
+        findings.ok("models", "none; a table such as `[models.main]` in gathering.toml lets agents talk");
+        return;
+    }
+    let is_default = |model: &&Value| model["default"].as_bool().unwrap_or_default();
+    let names: Vec<_> = models.iter().map(|model| text(model, "name")).collect();
+    let names = names.join(", ");
+    match models.iter().find(is_default) {
+        Some(model) => findings.ok("models", format!("{names}; the default is {}", text(model, "name"))),
+        None => {
+            findings.add("models", "warning", format!("{names}; none is the default"), "set `models.default`")
+        }
+    }
+    for model in models.iter().filter(|model| !model["problem"].is_null()) {
+        let problem = model["problem"].as_str().unwrap_or_default();
+        findings.add("models", "warning", format!("`{}`: {problem}", text(model, "name")), "");
+    }
 }
 
 /// Runs a command, as agents do, that looks at its working folder.

@@ -28,7 +28,7 @@ impl Events {
                 return Err(CliError::unreachable("no server is running, so nothing happens to follow")
                     .remedy("`gathering serve` starts one"));
             }
-            let mut events = client.events().await?;
+            let mut events = client.stream(hyper::Method::GET, "/events", None).await?;
             let mut out = anstream::stdout();
             let mut left = self.count.unwrap_or(u64::MAX);
             while left > 0

@@ -62,6 +62,7 @@ pub(super) fn definitions() -> Value {
             "description": "Asking language models, and judging what they answer",
             "category": "nlp",
             "capabilities": ["Write prompts", "Choose a model", "Check answers"],
+            "tools_enabled": ["llm_chat"],
         },
         {
             "id": "testing",

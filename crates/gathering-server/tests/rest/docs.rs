@@ -29,6 +29,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("GET", "/plugins/{id}/versions"),
     ("DELETE", "/plugins/{id}"),
     ("POST", "/plugins/{id}/save"),
+    ("POST", "/plugins/{id}/promote"),
     ("GET", "/plugins/health/all"),
     ("POST", "/plugins/{id}/reload"),
     ("GET", "/plugins/{id}/log"),

@@ -6,3 +6,4 @@ mod formats;
 mod limits;
 mod mock;
 mod support;
+mod tools;
