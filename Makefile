@@ -33,7 +33,8 @@ $(VENV)/.ready:
 # plugin of the document needs, and the judge of the stubs.
 $(VENV)/.tests: $(VENV)/.ready Makefile
 	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python packaging numpy pydantic mypy "requests>=2.28" \
-	  coloraide pillow pandas pyyaml nbformat tomlkit
+	  coloraide pillow pandas pyyaml nbformat tomlkit \
+	  reportlab pypdf openpyxl xlwt odfpy python-docx python-pptx trimesh ezdxf
 	@touch $@
 
 # A provider of language models that answers as it is told, which others wrote. Tests say NOT RUN without it.

@@ -10,12 +10,16 @@ mod html;
 mod look;
 mod markdown;
 mod notebook;
+mod package;
 mod pdf;
 mod picture;
+mod slides;
+mod spreadsheet;
 mod table;
 mod text;
 mod time;
 mod tools;
+mod word;
 mod xml;
 
 use std::sync::Arc;

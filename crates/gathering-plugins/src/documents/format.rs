@@ -235,6 +235,9 @@ pub(crate) fn all() -> &'static [&'static dyn Format] {
     &[
         &super::bitmap::Bitmap,
         &super::pdf::Pdf,
+        &super::spreadsheet::Spreadsheet,
+        &super::word::Word,
+        &super::slides::Slides,
         &super::archive::Archive::Zip,
         &super::archive::Archive::Tar,
         &super::notebook::Notebook,
