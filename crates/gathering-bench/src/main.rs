@@ -8,6 +8,7 @@ mod agents;
 mod call;
 mod dynamic;
 mod http;
+mod journal;
 mod many;
 mod package;
 mod registry;
@@ -65,6 +66,7 @@ fn measure(
                 let what = "  a Python registry that checks with jsonschema, a call";
                 rows.push(Row::beside(what, python_registry(python)?, "us"));
             }
+            "journal" => rows.extend(as_a_task(runtime, journal::rows())?),
             "worker" => rows.extend(as_a_task(runtime, call::worker())?),
             "dynamic" => {
                 rows.extend(dynamic::tools(gathering)?);

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    agents, competencies, completions, config, doctor, events, execute, new, plugins, secrets, serve, tools,
+    agents, calls, competencies, completions, config, doctor, events, execute, new, plugins, secrets, serve,
+    tools,
 };
 
 const EXAMPLES: &str = "\
@@ -96,6 +97,9 @@ pub(crate) enum Command {
     /// Write something to start from.
     #[command(subcommand)]
     New(new::New),
+    /// Read the journal: what was called, by whom, and what came of it.
+    #[command(subcommand)]
+    Calls(calls::Calls),
     /// Follow what happens on a server.
     Events(events::Events),
     /// Check that everything is in place, and say what to do where it is not.
@@ -121,6 +125,7 @@ impl Command {
             Self::Agents(agents) => agents.show().json,
             Self::Execute(execute) => execute.wants_json(),
             Self::New(new::New::Plugin(plugin)) => plugin.show.json,
+            Self::Calls(calls) => calls.wants_json(),
             Self::Events(events) => events.show.json,
             Self::Doctor(doctor) => doctor.show.json,
             Self::Secrets(secrets) => secrets.show().json,

@@ -1,6 +1,7 @@
 //! The verbs, one file each.
 
 pub(crate) mod agents;
+pub(crate) mod calls;
 pub(crate) mod competencies;
 pub(crate) mod completions;
 pub(crate) mod config;
@@ -39,6 +40,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), CliError> {
             Command::Competencies(competencies) => competencies.run(&global).await,
             Command::Execute(execute) => execute.run(&global).await,
             Command::New(new) => new.run(&global),
+            Command::Calls(calls) => calls.run(&global).await,
             Command::Events(events) => events.run(&global).await,
             Command::Doctor(doctor) => doctor.run(&global).await,
             Command::Secrets(secrets) => secrets.run(&global),

@@ -163,6 +163,21 @@ pub enum ToolError {
         /// What failed and how to mend it.
         reason: String,
     },
+    /// No row of the call can be kept in the journal.
+    #[error(
+        "{}: {reason}",
+        if *.ran {
+            "the call was made, and its result is withheld because the journal could not keep a row of it"
+        } else {
+            "nothing was run, because the journal could not keep a row of it"
+        }
+    )]
+    JournalFailed {
+        /// Whether it ran all the same.
+        ran: bool,
+        /// What failed and what to do.
+        reason: String,
+    },
     /// The host is stopping and takes no new calls.
     #[error("the server is shutting down and takes no new calls")]
     ShuttingDown,
@@ -189,6 +204,7 @@ impl ToolError {
             Self::OutputLimit { .. } => "output_limit",
             Self::InvalidResult { .. } => "invalid_result",
             Self::SandboxSetupFailed { .. } => "sandbox_setup_failed",
+            Self::JournalFailed { .. } => "journal_failed",
             Self::ShuttingDown => "shutting_down",
         }
     }
@@ -220,6 +236,7 @@ impl ToolError {
             | Self::Busy { .. }
             | Self::TimedOut { .. }
             | Self::OutputLimit { .. }
+            | Self::JournalFailed { .. }
             | Self::ShuttingDown => {}
         }
     }

@@ -13,6 +13,7 @@ mod conversation;
 mod error;
 mod evaluation;
 mod file_handler;
+mod journal;
 pub mod json;
 mod names;
 mod output;
@@ -37,6 +38,7 @@ pub use conversation::{ConversationRecord, ConversationStore};
 pub use error::{ArgumentError, HookError, LoadError, LoadErrorKind, ReachedLimit, ToolError};
 pub use evaluation::{Evaluated, Evaluation, EvaluationError, Evaluator};
 pub use file_handler::{FileHandlerDefinition, FileOperation};
+pub use journal::{CallFilter, CallPage, CallRow, Decision, Journal, JournalError, ResultDigest};
 pub use names::{
     AgentId, CompetencyId, FileHandlerName, NameError, PluginId, RESERVED_PLUGIN_IDS, ToolName, edit_distance,
 };

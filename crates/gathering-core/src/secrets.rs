@@ -141,14 +141,17 @@ impl PluginSecrets {
 
     /// What came of a call, without secrets. Bytes of pictures and sound are left alone.
     pub fn redact_outcome(&self, outcome: &mut Result<ToolOutput, ToolError>) {
-        let Some(handed) = self.handed() else { return };
         match outcome {
-            Ok(output) => {
-                handed.value(&mut output.value);
-                output.parts.iter_mut().for_each(|part| redact_part(&handed, part));
-            }
+            Ok(output) => self.redact_output(output),
             Err(error) => self.redact_error(error),
         }
+    }
+
+    /// The result of a call, without secrets.
+    pub fn redact_output(&self, output: &mut ToolOutput) {
+        let Some(handed) = self.handed() else { return };
+        handed.value(&mut output.value);
+        output.parts.iter_mut().for_each(|part| redact_part(&handed, part));
     }
 
     /// Why a call gave no result, without secrets.

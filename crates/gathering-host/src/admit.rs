@@ -3,25 +3,26 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gathering_core::{CallContext, CallId, Caller, PluginStatus, ToolError, ToolName, TraceId};
+use gathering_core::{CallContext, CallId, Caller, PluginStatus, ResultDigest, ToolError, ToolName, TraceId};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::execute::{CallOptions, unknown};
 use crate::gate;
 use crate::host::{Host, Inner};
 use crate::instance::{InFlight, NoPermit};
+use crate::journal::{Arguments, Row};
 use crate::tool::Tool;
 
 /// A call that may be run now: its tool was found and passed the gate, its arguments fit, and it holds its permit.
 ///
-/// Whoever runs it hands what came of it to [`Admitted::finish`]. A call that is dropped instead was given up by its caller,
-/// and is not reported.
+/// Whoever runs it hands what came of it to [`Admitted::finish`]. A call that is dropped instead was given up by its caller:
+/// it is not reported, and the journal says `cancelled`.
 pub struct Admitted {
     host: Arc<Inner>,
     tool: Arc<Tool>,
     origin: Origin,
     call_id: CallId,
-    trace_id: TraceId,
+    row: Option<Row>,
     _in_flight: Option<InFlight>,
     _permit: Option<OwnedSemaphorePermit>,
 }
@@ -48,7 +49,7 @@ impl Host {
         check: impl FnMut(&Tool) -> Result<(), ToolError>,
     ) -> Result<Admitted, ToolError> {
         let origin = Origin::of(&self.inner, by);
-        Inner::admit(&self.inner, origin, self.inner.next_call(), tool, check).await
+        Inner::admit(&self.inner, origin, self.inner.next_call(), tool, None, check).await
     }
 
     /// The same without waiting: `busy` if there is no permit at once, as there always is for what is in this process.
@@ -60,30 +61,34 @@ impl Host {
     ) -> Result<Admitted, ToolError> {
         let this = &self.inner;
         let (origin, call_id) = (Origin::of(this, by), this.next_call());
-        gate::count_call(&origin.caller)?;
-        loop {
-            let tool = this.let_through(&origin, tool, &mut check)?;
-            let in_flight = tool.instance.enter();
-            let permit = if origin.has_permit(&tool) { Ok(None) } else { tool.instance.permit_now() };
-            match permit {
-                Ok(permit) => return Ok(Admitted::new(this, tool, origin, call_id, in_flight, permit)),
-                Err(no_permit) => this.no_permit(no_permit, call_id, &origin, &tool)?,
-            }
-        }
+        let row = Row::begin(this, &origin, call_id, tool, None)?;
+        let entered = this.enter_now(&origin, call_id, tool, &mut check);
+        Admitted::new(this, origin, call_id, row, entered)
     }
 }
 
+/// The tool that a call came through to, and what it holds there.
+type Entered = (Arc<Tool>, Option<InFlight>, Option<OwnedSemaphorePermit>);
+
 impl Admitted {
+    /// A call that came through, or the reason why not, which its row has then.
     fn new(
         host: &Arc<Inner>,
-        tool: Arc<Tool>,
         origin: Origin,
         call_id: CallId,
-        in_flight: Option<InFlight>,
-        permit: Option<OwnedSemaphorePermit>,
-    ) -> Self {
-        let trace_id = origin.parent.as_ref().map_or(TraceId(call_id.0), CallContext::trace_id);
-        Self { host: host.clone(), tool, origin, call_id, trace_id, _in_flight: in_flight, _permit: permit }
+        row: Option<Row>,
+        entered: Result<Entered, ToolError>,
+    ) -> Result<Self, ToolError> {
+        match (entered, row) {
+            (Ok((tool, _in_flight, _permit)), mut row) => {
+                if let Some(row) = &mut row {
+                    row.admit(&tool);
+                }
+                Ok(Self { host: host.clone(), tool, origin, call_id, row, _in_flight, _permit })
+            }
+            (Err(error), Some(row)) => Err(row.refuse(error)),
+            (Err(error), None) => Err(error),
+        }
     }
 
     /// The tool that is called.
@@ -103,7 +108,7 @@ impl Admitted {
 
     /// Names what it belongs to.
     pub fn trace_id(&self) -> TraceId {
-        self.trace_id
+        self.origin.trace_id(self.call_id)
     }
 
     /// How long the call may take, counted from its beginning.
@@ -121,7 +126,7 @@ impl Admitted {
         let instance = &self.tool.instance;
         CallContext::new(
             self.call_id,
-            self.trace_id,
+            self.trace_id(),
             self.origin.caller.clone(),
             instance.id.clone(),
             instance.number,
@@ -131,20 +136,34 @@ impl Admitted {
         )
     }
 
-    /// The second half of [`Host::execute`]: has `check` look at the result, reports what came of the call, and gives its
-    /// permit back.
+    /// The second half of [`Host::execute`]: has `check` look at the result, keeps the row of the journal, reports what came
+    /// of the call, and gives its permit back.
     ///
-    /// `check` sees the result in whatever form it has; see [`Tool::result`]. No secret of the plugin is in the error.
+    /// `check` sees the result in whatever form it has; see [`Tool::result`]. No secret of the plugin is in the error. The row
+    /// has no digest of the result.
     pub fn finish<T>(
         self,
         outcome: Result<T, ToolError>,
         check: impl FnOnce(&Tool, &T) -> Result<(), ToolError>,
     ) -> Result<T, ToolError> {
-        let outcome =
-            outcome.and_then(|made| check(&self.tool, &made).map(|()| made)).map_err(|mut error| {
-                self.tool.instance.secrets().redact_error(&mut error);
-                error
-            });
+        self.conclude(outcome, |tool, made| check(tool, made).map(|()| None))
+    }
+
+    /// The same; `check` may change the result, and gives its digest if there is a journal.
+    pub(crate) fn conclude<T>(
+        self,
+        outcome: Result<T, ToolError>,
+        check: impl FnOnce(&Tool, &mut T) -> Result<Option<ResultDigest>, ToolError>,
+    ) -> Result<T, ToolError> {
+        let checked = outcome.and_then(|mut made| check(&self.tool, &mut made).map(|digest| (made, digest)));
+        let checked = checked.map_err(|mut error| {
+            self.tool.instance.secrets().redact_error(&mut error);
+            error
+        });
+        let outcome = match self.row {
+            Some(row) => row.finish(checked),
+            None => checked.map(|(made, _)| made),
+        };
         self.host.report(self.call_id, &self.tool, &self.origin, outcome.as_ref().err());
         outcome
     }
@@ -185,6 +204,11 @@ impl Origin {
         self.started + self.limit
     }
 
+    /// What the call `call_id` belongs to, which is of this origin.
+    pub(crate) fn trace_id(&self, call_id: CallId) -> TraceId {
+        self.parent.as_ref().map_or(TraceId(call_id.0), CallContext::trace_id)
+    }
+
     /// Whether it runs under the permit of the call that makes it, which is of the same generation.
     fn has_permit(&self, tool: &Tool) -> bool {
         let instance = &tool.instance;
@@ -205,21 +229,53 @@ impl Inner {
         origin: Origin,
         call_id: CallId,
         tool: &str,
+        arguments: Option<Arguments>,
         mut check: impl FnMut(&Tool) -> Result<(), ToolError>,
     ) -> Result<Admitted, ToolError> {
+        let row = Row::begin(this, &origin, call_id, tool, arguments)?;
+        let entered = this.enter(&origin, call_id, tool, &mut check).await;
+        Admitted::new(this, origin, call_id, row, entered)
+    }
+
+    async fn enter(
+        &self,
+        origin: &Origin,
+        call_id: CallId,
+        tool: &str,
+        check: &mut impl FnMut(&Tool) -> Result<(), ToolError>,
+    ) -> Result<Entered, ToolError> {
         gate::count_call(&origin.caller)?;
         loop {
-            let tool = this.let_through(&origin, tool, &mut check)?;
+            let tool = self.let_through(origin, tool, check)?;
             // Who waits counts: a generation that is being retired waits for it.
             let in_flight = tool.instance.enter();
             let permit = if origin.has_permit(&tool) {
                 Ok(None)
             } else {
-                tool.instance.permit(this.limits.queue, origin.deadline()).await
+                tool.instance.permit(self.limits.queue, origin.deadline()).await
             };
             match permit {
-                Ok(permit) => return Ok(Admitted::new(this, tool, origin, call_id, in_flight, permit)),
-                Err(no_permit) => this.no_permit(no_permit, call_id, &origin, &tool)?,
+                Ok(permit) => return Ok((tool, in_flight, permit)),
+                Err(no_permit) => self.no_permit(no_permit, call_id, origin, &tool)?,
+            }
+        }
+    }
+
+    fn enter_now(
+        &self,
+        origin: &Origin,
+        call_id: CallId,
+        tool: &str,
+        check: &mut impl FnMut(&Tool) -> Result<(), ToolError>,
+    ) -> Result<Entered, ToolError> {
+        gate::count_call(&origin.caller)?;
+        loop {
+            let tool = self.let_through(origin, tool, check)?;
+            let in_flight = tool.instance.enter();
+            let permit = if origin.has_permit(&tool) { Ok(None) } else { tool.instance.permit_now() };
+            match permit {
+                Ok(permit) => return Ok((tool, in_flight, permit)),
+                Err(no_permit) => self.no_permit(no_permit, call_id, origin, &tool)?,
             }
         }
     }

@@ -17,6 +17,7 @@ use crate::event::EventKind;
 use crate::gate;
 use crate::host::{Host, Inner};
 use crate::instance::Instance;
+use crate::journal::{self, Arguments};
 use crate::table::nearest;
 use crate::tool::Tool;
 
@@ -66,7 +67,7 @@ impl Inner {
     ) -> CallReport {
         let started = origin.started;
         let call_id = this.next_call();
-        let trace_id = origin.parent.as_ref().map_or(TraceId(call_id.0), CallContext::trace_id);
+        let trace_id = origin.trace_id(call_id);
         let span = tracing::debug_span!(
             "execute_tool",
             otel.name = "execute_tool",
@@ -86,15 +87,18 @@ impl Inner {
         mut arguments: Map<String, Value>,
         tier: &mut Option<Tier>,
     ) -> Result<ToolOutput, ToolError> {
+        let row = this.journal.as_ref().map(|journal| Arguments::of(&arguments, journal.max_arguments()));
         let admitted =
-            Self::admit(this, origin, call_id, tool, |tool| this.check_arguments(tool, &mut arguments))
+            Self::admit(this, origin, call_id, tool, row, |tool| this.check_arguments(tool, &mut arguments))
                 .await?;
         let tool = admitted.tool().clone();
         let outcome = this.call(&tool, arguments, &admitted.context(), admitted.limit()).await;
         *tier = tool.tier();
-        let mut outcome = admitted.finish(outcome, |tool, output| this.check_output(tool, output));
-        tool.instance.secrets().redact_outcome(&mut outcome);
-        outcome
+        admitted.conclude(outcome, |tool, output| {
+            this.check_output(tool, output)?;
+            tool.instance.secrets().redact_output(output);
+            Ok(this.journal.as_ref().map(|_| journal::digest(output)))
+        })
     }
 
     /// Step 3: checks the arguments and fills in their defaults.

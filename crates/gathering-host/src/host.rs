@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use gathering_core::{
-    Caller, Change, Evaluator, LanguageModels, Permissions, PluginId, PluginStatus, Runtime, Secrets,
-    StateError, StateStore, ToolError,
+    Caller, Change, Evaluator, Journal, LanguageModels, Permissions, PluginId, PluginStatus, Runtime,
+    Secrets, StateError, StateStore, ToolError,
 };
 use serde_json::Value;
 use tokio::sync::broadcast;
@@ -55,6 +55,7 @@ pub(crate) struct Inner {
     pub(crate) secrets: Option<Arc<dyn Secrets>>,
     pub(crate) evaluator: OnceLock<Arc<dyn Evaluator>>,
     pub(crate) models: Option<Arc<dyn LanguageModels>>,
+    pub(crate) journal: Option<Arc<dyn Journal>>,
     /// Held while the snapshot is changed and saved; readers never wait for it.
     pub(crate) writer: tokio::sync::Mutex<()>,
     /// One lock a plugin, so that a slow load holds up nobody else's.
@@ -119,6 +120,7 @@ pub struct HostBuilder {
     secrets: Option<Arc<dyn Secrets>>,
     evaluator: Option<Arc<dyn Evaluator>>,
     models: Option<Arc<dyn LanguageModels>>,
+    journal: Option<Arc<dyn Journal>>,
 }
 
 impl HostBuilder {
@@ -137,6 +139,12 @@ impl HostBuilder {
     /// Lets plugins ask language models.
     pub fn models(mut self, models: Arc<dyn LanguageModels>) -> Self {
         self.models = Some(models);
+        self
+    }
+
+    /// Keeps a row of every call in `journal`. Without one no rows are kept.
+    pub fn journal(mut self, journal: Arc<dyn Journal>) -> Self {
+        self.journal = Some(journal);
         self
     }
 
@@ -206,6 +214,7 @@ impl HostBuilder {
             secrets: self.secrets,
             evaluator: filled(self.evaluator),
             models: self.models,
+            journal: self.journal,
             writer: tokio::sync::Mutex::default(),
             operations: Mutex::default(),
             instances: AtomicU64::new(1),
@@ -262,6 +271,11 @@ impl Host {
     pub fn authorize(&self, caller: &Caller, tool: &str) -> Result<(), ToolError> {
         gate::count_call(caller)?;
         self.tool_for(caller, tool).map(|_| ())
+    }
+
+    /// What keeps a row of every call, if anything does.
+    pub fn journal(&self) -> Option<&Arc<dyn Journal>> {
+        self.inner.journal.as_ref()
     }
 
     /// The limits it was built with.

@@ -15,6 +15,7 @@ mod gate;
 mod host;
 mod in_process;
 mod instance;
+mod journal;
 mod manager;
 mod reach;
 mod search;

@@ -188,7 +188,9 @@ impl From<ToolError> for Problem {
             | ToolError::InvalidResult { .. }
             | ToolError::Failed { .. }
             | ToolError::LimitReached { .. } => StatusCode::BAD_GATEWAY,
-            ToolError::SandboxSetupFailed { .. } | ToolError::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
+            ToolError::SandboxSetupFailed { .. }
+            | ToolError::JournalFailed { .. }
+            | ToolError::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
             ToolError::TimedOut { .. } => StatusCode::GATEWAY_TIMEOUT,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };

@@ -116,6 +116,8 @@ const FOR_AGENTS: &[(Method, &[&str])] = &[
             "/agents/{id}/learning-path",
             "/agents/{id}/conversations",
             "/agents/{id}/conversations/{conversation}",
+            "/calls",
+            "/calls/{id}",
             "/health",
             "/openapi.json",
         ],
@@ -138,7 +140,7 @@ fn check_agent(method: &Method, path: &str) -> Result<(), Problem> {
     }
     Err(Problem::forbidden(format!(
         "{method} `{path}` is the operator's alone: an agent may list, show and call the tools that its competencies open \
-         to it, look at itself, talk with itself, and make plugins of code if it may call `create_plugin`"
+         to it, look at itself and its calls, talk with itself, and make plugins of code if it may call `create_plugin`"
     )))
 }
 

@@ -24,6 +24,7 @@ use crate::error::ProblemDocument;
         (name = "plugins", description = "Packages that contribute tools, competencies and file handlers"),
         (name = "tools", description = "Functions that agents can call"),
         (name = "agents", description = "Who calls beside the operator, and what each may call"),
+        (name = "calls", description = "The journal: what was called, by whom, and what came of it"),
         (name = "competencies", description = "Skills that agents can hold"),
         (name = "file handlers", description = "Tools bound to file formats"),
         (name = "server", description = "The server itself"),
@@ -150,6 +151,12 @@ problems! {
         "409": "`exceeds_parent`, `not_granted` or `has_dependents`",
         "507": "`storage_full`: the change could not be saved, so it was not made",
     }
+    /// That there is no such row, or no rows.
+    UnknownCall {
+        "404": "`unknown_call`: no row has this id, or it is not the agent's",
+        "501": "`not_implemented`: this server keeps no journal",
+        "503": "`journal_failed`: the journal cannot be read",
+    }
     /// That a thing of this name is not there.
     UnknownPlugin {
         "404": "`unknown_plugin`",
@@ -166,7 +173,7 @@ problems! {
         "422": "`invalid_arguments`: `errors` says which and why",
         "429": "`busy`: the plugin's queue is full; `rate_limited`: the agent has made its calls; try again later",
         "502": "`worker_exited`, `protocol_error`, `output_limit` or `invalid_result`: the plugin is at fault",
-        "503": "`sandbox_setup_failed` or `shutting_down`",
+        "503": "`sandbox_setup_failed`, `journal_failed` or `shutting_down`",
         "504": "`timed_out`: the call was stopped at its deadline",
     }
     /// Why a plugin cannot be managed as asked.

@@ -1,6 +1,7 @@
 //! The router: every route, its place in the OpenAPI document, and what stands before and behind them all.
 
 mod agents;
+mod calls;
 mod chat;
 mod competencies;
 mod docs;
@@ -42,6 +43,7 @@ pub(crate) fn documented() -> OpenApiRouter<App> {
         .merge(tools::routes())
         .merge(agents::routes())
         .merge(chat::routes())
+        .merge(calls::routes())
         .merge(competencies::routes())
         .merge(file_handlers::routes())
         .merge(events::routes())

@@ -5,6 +5,7 @@
 #![expect(dead_code, reason = "these are only described, never made")]
 
 mod agents;
+mod calls;
 mod chat;
 mod competencies;
 mod dynamic;
@@ -16,6 +17,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 pub(crate) use agents::{AgentChange, AgentDetails, AgentLearningPath, AgentList, CompetencyGrant, NewAgent};
+pub(crate) use calls::{Call, Calls};
 pub(crate) use chat::{ChatEvent, ConversationList, FullConversation, ModelList, NewMessage};
 pub(crate) use competencies::{Competencies, CompetencyDetails, FileHandlers, LearningPath};
 pub(crate) use dynamic::{DynamicPlugin, PluginVersions};

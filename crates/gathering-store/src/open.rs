@@ -9,7 +9,7 @@ use std::time::Duration;
 use gathering_core::VERSION;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use crate::format::{self, APPLICATION_ID, FORMAT};
+use crate::format::{self, Format};
 
 /// Only its owner reads it: the configurations of plugins hold keys.
 const MODE: u32 = 0o600;
@@ -55,7 +55,7 @@ pub enum OpenError {
     /// A newer GatheRing wrote it.
     #[error(
         "the state file `{}` was written by GatheRing {writer} in format {found}, and this is GatheRing {VERSION}, \
-         which knows formats up to {FORMAT}: run GatheRing {writer} or newer, or choose another data directory",
+         which knows formats up to {known}: run GatheRing {writer} or newer, or choose another data directory",
         path.display()
     )]
     Newer {
@@ -65,6 +65,8 @@ pub enum OpenError {
         writer: String,
         /// Its format.
         found: i64,
+        /// The newest format that is known.
+        known: i64,
     },
     /// There is no room on the disk.
     #[error("there is no room left on the disk for the state file `{}`", path.display())]
@@ -82,19 +84,19 @@ pub enum OpenError {
     },
 }
 
-/// Opens the file at `path`, which is made if it is not there.
-pub(crate) fn open(path: &Path) -> Result<Connection, OpenError> {
+/// Opens the file of `format` at `path`, which is made if it is not there.
+pub(crate) fn open(path: &Path, format: &Format) -> Result<Connection, OpenError> {
     let io_error = |source| OpenError::Io { path: path.to_owned(), source };
     // Absolute, because SQLite has a meaning of its own for names such as `:memory:`.
     let path = &std::path::absolute(path).map_err(io_error)?;
     create(path).map_err(io_error)?;
-    if let Some(reason) = foreign(path).map_err(io_error)? {
+    if let Some(reason) = foreign(path, format).map_err(io_error)? {
         return Err(OpenError::Foreign { path: path.clone(), reason: reason.to_owned() });
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection =
         Connection::open_with_flags(path, flags).map_err(|error| sqlite_error(path, &error))?;
-    prepare(&mut connection, path)?;
+    prepare(&mut connection, path, format)?;
     fs::set_permissions(path, Permissions::from_mode(MODE)).map_err(io_error)?;
     Ok(connection)
 }
@@ -109,7 +111,7 @@ fn create(path: &Path) -> io::Result<()> {
 }
 
 /// Says what the file is if it is not ours. SQLite is not asked: it would work off the log of another program's file.
-fn foreign(path: &Path) -> io::Result<Option<&'static str>> {
+fn foreign(path: &Path, format: &Format) -> io::Result<Option<&'static str>> {
     if !fs::metadata(path)?.is_file() {
         return Ok(Some("it is not a regular file"));
     }
@@ -118,41 +120,46 @@ fn foreign(path: &Path) -> io::Result<Option<&'static str>> {
     File::open(path)?.take(100).read_to_end(&mut header)?;
     Ok(match header.get(..16) {
         _ if header.is_empty() => None,
-        Some(b"SQLite format 3\0") if header.get(68..72) == Some(&APPLICATION_ID.to_be_bytes()) => None,
+        Some(b"SQLite format 3\0") if header.get(68..72) == Some(&format.application_id.to_be_bytes()) => {
+            None
+        }
         Some(b"SQLite format 3\0") => Some("it is a database of another program"),
         _ => Some("it is no SQLite database"),
     })
 }
 
 /// Looks at the file before the first write, then sets it up.
-fn prepare(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
+fn prepare(connection: &mut Connection, path: &Path, format: &Format) -> Result<(), OpenError> {
     let failed = |error: rusqlite::Error| sqlite_error(path, &error);
     connection.busy_timeout(PATIENCE).map_err(failed)?;
     let found = format::of(connection).map_err(failed)?;
-    if found > FORMAT {
+    let known = format.number();
+    if found > known {
         let writer = connection
             .query_row("SELECT version FROM writer", (), |row| row.get(0))
             .unwrap_or_else(|_| "of a newer version".to_owned());
-        return Err(OpenError::Newer { path: path.to_owned(), writer, found });
+        return Err(OpenError::Newer { path: path.to_owned(), writer, found, known });
     }
-    let damage: String =
-        connection.query_row("PRAGMA quick_check(1)", (), |row| row.get(0)).map_err(failed)?;
-    if damage != "ok" {
-        return Err(OpenError::Damaged { path: path.to_owned(), reason: damage });
+    if format.is_checked {
+        let damage: String =
+            connection.query_row("PRAGMA quick_check(1)", (), |row| row.get(0)).map_err(failed)?;
+        if damage != "ok" {
+            return Err(OpenError::Damaged { path: path.to_owned(), reason: damage });
+        }
     }
     // Nothing is written to a file that is as it should be: it opens on a full disk as well.
     let application: i32 =
         connection.query_row("PRAGMA application_id", (), |row| row.get(0)).map_err(failed)?;
-    if application != APPLICATION_ID {
+    if application != format.application_id {
         // Before the log is on, so that it stands in the file itself, where `foreign` looks.
-        connection.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
+        connection.pragma_update(None, "application_id", format.application_id).map_err(failed)?;
     }
     // With a write-ahead log, `FULL` syncs the log at each commit: what is acknowledged survives a power cut.
     connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
     connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
     // A conversation is removed with its messages.
     connection.pragma_update(None, "foreign_keys", true).map_err(failed)?;
-    format::migrate(connection).map_err(failed)
+    format.migrate(connection).map_err(failed)
 }
 
 fn sqlite_error(path: &Path, error: &rusqlite::Error) -> OpenError {

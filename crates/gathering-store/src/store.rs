@@ -10,6 +10,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, Row, Transaction, TransactionBehavior, ffi};
 use serde::de::DeserializeOwned;
 
+use crate::format::STATE;
 use crate::open::{OpenError, open};
 
 /// Keeps the state in a SQLite file that only its owner may read.
@@ -53,7 +54,7 @@ impl SqliteStore {
     ///
     /// A file that is damaged, is not ours, or comes from a newer version is refused and left as it is.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
-        Ok(Self { connection: Mutex::new(open(path.as_ref())?) })
+        Ok(Self { connection: Mutex::new(open(path.as_ref(), &STATE)?) })
     }
 
     /// The records that could not be read, oldest first.

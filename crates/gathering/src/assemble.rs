@@ -12,7 +12,7 @@ use gathering_models::Models;
 use gathering_plugins::{Builtin, NativeRuntime, OwnPlaces};
 use gathering_runtime_python::{PythonConfig, PythonRuntime};
 use gathering_sandbox::{Confinement, Prober};
-use gathering_store::SqliteStore;
+use gathering_store::{CallJournal, SqliteStore};
 
 use crate::config::Config;
 use crate::data_dir::{DataDir, Lock, ServerInfo, default_path};
@@ -100,6 +100,10 @@ impl GatheRing {
             .agent_directory(data_dir.dynamic());
         for directory in own.protected {
             builder = builder.directory(directory);
+        }
+        if config.journal.enabled {
+            builder =
+                builder.journal(Arc::new(CallJournal::open(&data_dir.journal(), (&config.journal).into())?));
         }
         for (id, configuration) in &config.plugins.config {
             let id = plugin_id(id, || format!("plugins.config.{id}"))?;

@@ -13,6 +13,7 @@ use gathering_core::Permissions;
 use gathering_host::Limits;
 use gathering_models::ModelsSettings;
 use gathering_sandbox::Tier;
+use gathering_store::{JournalSettings, OnFailure};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -40,6 +41,8 @@ pub struct Config {
     pub sandbox: SandboxConfig,
     /// What calls and plugins may take.
     pub limits: LimitsConfig,
+    /// What is kept of calls.
+    pub journal: JournalConfig,
     /// What is logged.
     pub log: LogConfig,
 }
@@ -215,6 +218,38 @@ impl From<&LimitsConfig> for Limits {
             max_arguments: config.max_arguments,
             max_depth: config.max_depth,
         }
+    }
+}
+
+/// What is kept of calls: a row of each, in the folder `journal` of the data directory.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct JournalConfig {
+    /// Whether rows are kept. Default: true.
+    pub enabled: bool,
+    /// The most rows that are kept; the oldest go first. Default: 1,000,000.
+    pub keep_rows: u64,
+    /// How long rows are kept, as a number of seconds or a text such as `12h`. Default: 30 days.
+    #[serde(with = "seconds")]
+    pub keep_for: Duration,
+    /// How many bytes of a call's arguments, as JSON, a row keeps. Default: 8,192.
+    pub max_arguments: usize,
+    /// What becomes of calls while no rows can be kept, such as on a full disk: `refuse` runs nothing, `continue` runs them
+    /// without rows. Default: `refuse`.
+    pub on_failure: OnFailure,
+}
+
+impl Default for JournalConfig {
+    fn default() -> Self {
+        let JournalSettings { keep_rows, keep_for, max_arguments, on_failure } = JournalSettings::default();
+        Self { enabled: true, keep_rows, keep_for, max_arguments, on_failure }
+    }
+}
+
+impl From<&JournalConfig> for JournalSettings {
+    fn from(config: &JournalConfig) -> Self {
+        let JournalConfig { keep_rows, keep_for, max_arguments, on_failure, .. } = *config;
+        Self { keep_rows, keep_for, max_arguments, on_failure }
     }
 }
 

@@ -79,6 +79,11 @@ impl DataDir {
         self.path.join("state.db")
     }
 
+    /// The folder that keeps the rows of calls.
+    pub fn journal(&self) -> PathBuf {
+        self.path.join("journal")
+    }
+
     /// The file that holds the operator's token.
     pub fn token_file(&self) -> PathBuf {
         self.path.join("operator.token")

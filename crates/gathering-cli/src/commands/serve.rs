@@ -128,7 +128,9 @@ impl Serve {
             chats: Some(gathering.chats().clone()),
             allowed_hosts: config.allowed_hosts.clone(),
             health_details: Some(std::sync::Arc::new(move || {
-                confinement(of_health.python().known_to_hold())
+                let mut details = confinement(of_health.python().known_to_hold());
+                details.insert("journal".to_owned(), journal(of_health.host()));
+                details
             })),
             plugin_log: Some(std::sync::Arc::new(move |id, bytes| of_log.plugin_log(id, bytes))),
         };
@@ -247,6 +249,15 @@ fn reachable(address: SocketAddr) -> SocketAddr {
         ip => ip,
     };
     SocketAddr::new(ip, address.port())
+}
+
+/// How the journal feels, for `GET /health`.
+fn journal(host: &gathering::Host) -> Value {
+    match host.journal().map(|journal| journal.trouble()) {
+        None => json!({"status": "off"}),
+        Some(None) => json!({"status": "ok"}),
+        Some(Some(reason)) => json!({"status": "failing", "reason": reason}),
+    }
 }
 
 /// How code is confined, for `/health`.

@@ -1,5 +1,6 @@
 //! The real binary, on data directories of its own: every verb, on a server and without one.
 
+mod calls;
 mod dynamic;
 mod new_plugin;
 mod permissions;

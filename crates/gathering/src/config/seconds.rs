@@ -23,7 +23,7 @@ impl Visitor<'_> for Seconds {
     type Value = Duration;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a number of seconds, or a text such as `30s`, `500ms`, `2m` or `1h`")
+        f.write_str("a number of seconds, or a text such as `30s`, `500ms`, `2m`, `1h` or `30d`")
     }
 
     fn visit_u64<E: de::Error>(self, seconds: u64) -> Result<Duration, E> {
@@ -50,6 +50,7 @@ impl Visitor<'_> for Seconds {
             "s" | "" => 1.0,
             "m" | "min" => 60.0,
             "h" => 3600.0,
+            "d" => 24.0 * 3600.0,
             _ => return Err(E::invalid_value(de::Unexpected::Str(text), &self)),
         };
         match number.trim().parse::<f64>() {
