@@ -5,6 +5,7 @@ mod competencies;
 mod config;
 mod draw;
 mod edit;
+mod mockup;
 mod palette;
 mod picture;
 
@@ -40,7 +41,7 @@ fn manifest() -> PluginManifest {
             "tags": ["design", "images", "colors", "mockups"],
             "config_schema": config::schema(),
         },
-        "tools": [palette::definition(), edit::definition()],
+        "tools": [palette::definition(), edit::definition(), mockup::definition()],
         "competencies": competencies::definitions(),
     });
     serde_json::from_value(manifest).expect("the manifest is part of the program, and a test reads it")
@@ -69,13 +70,14 @@ fn start(
     config.protected.extend(own.protected.iter().map(|path| path.display().to_string()));
     let base = Base::open("design", &config.base_path, &config.private)?;
     let design = Arc::new(Design { base, protected: Names::new(&config.protected), config, workers });
-    let [colors, edits, confines] = std::array::from_fn(|_| design.clone());
+    let [colors, edits, confines, draws] = std::array::from_fn(|_| design.clone());
     NativePlugin::new(manifest)
         .async_tool("generate_palette", move |arguments, cx| {
             palette::generate_palette(colors.clone(), arguments, cx)
         })
         .async_tool("edit_image", move |arguments, cx| edit::edit_image(edits.clone(), arguments, cx))
         .tier_of("edit_image", move || confines.workers.tier())
+        .blocking_tool("create_mockup", move |arguments, _, _| mockup::create_mockup(&draws, &arguments))
         .finish()
 }
 

@@ -14,6 +14,23 @@ pub(super) fn definitions() -> Value {
             "tools_enabled": ["generate_palette"],
         },
         {
+            "id": "ui_design",
+            "name": "Interface Design",
+            "description": "Designing interfaces that people understand at once",
+            "category": "ui_ux_design",
+            "prerequisites": ["color_theory"],
+            "capabilities": ["Choose hierarchy, spacing and colour", "Design for desktop, tablet and phone"],
+        },
+        {
+            "id": "wireframing",
+            "name": "Wireframing",
+            "description": "Laying screens out before they are built",
+            "category": "ui_ux_design",
+            "prerequisites": ["ui_design"],
+            "capabilities": ["Draw wireframes and mockups", "Turn them into HTML"],
+            "tools_enabled": ["create_mockup"],
+        },
+        {
             "id": "image_editing",
             "name": "Image Editing",
             "description": "Changing pictures: size, crop, colour, text, format",

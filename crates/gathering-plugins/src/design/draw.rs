@@ -99,6 +99,18 @@ impl Font {
         if lines.is_empty() { vec![String::new()] } else { lines }
     }
 
+    /// How far the letters reach above and below their base line, at `size` pixels.
+    pub(super) fn reach(&self, size: f32) -> (f32, f32) {
+        let usual = (size * 0.9, size * 0.22);
+        let Some(id) = find(&self.family, false) else { return usual };
+        let reach = fonts().with_face_data(id, |data, index| {
+            let metrics =
+                FontRef::from_index(data, index).ok()?.metrics(Size::new(size), LocationRef::default());
+            Some((metrics.ascent, -metrics.descent))
+        });
+        reach.flatten().unwrap_or(usual)
+    }
+
     /// The text, shortened with an ellipsis to what fits into `most`.
     pub(super) fn fitted(&self, text: &str, size: f32, is_bold: bool, most: f32) -> String {
         if self.width(text, size, is_bold) <= most + 0.01 {

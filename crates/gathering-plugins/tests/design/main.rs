@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on fails or says so")]
 
 mod edit;
+mod mockup;
 mod palette;
 mod support;
 
