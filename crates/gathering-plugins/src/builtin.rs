@@ -24,5 +24,6 @@ pub fn all(own: &OwnPlaces, prober: &Arc<Prober>) -> Vec<Builtin> {
         crate::core::builtin(own.clone(), prober.clone()),
         crate::documents::builtin(own.clone(), workers.clone()),
         crate::design::builtin(own.clone(), workers),
+        crate::finance::builtin(own.clone()),
     ]
 }

@@ -9,6 +9,7 @@ mod core;
 mod design;
 mod documents;
 mod encoding;
+mod finance;
 #[allow(dead_code, clippy::allow_attributes, reason = "each plugin uses some of it")]
 mod http;
 mod native;
