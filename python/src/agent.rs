@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use gathering::{AgentId, AgentRights, Caller, HeldCompetency, Tool};
 use pyo3::exceptions::PyValueError;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
@@ -101,6 +102,10 @@ impl Agent {
         timeout: Option<f64>,
     ) -> PyResult<Option<Running>> {
         running(py, self.registry.get().host(), &self.who(), tool_name, arguments, timeout)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.registry)
     }
 }
 

@@ -318,7 +318,20 @@ pub(crate) fn not_admitted(py: Python<'_>, tool_name: &str, error: &ToolError) -
 
 /// The exception for a call that gave no result; its attribute `code` is the word of REST for the same.
 pub(crate) fn tool_error(py: Python<'_>, error: &ToolError) -> PyErr {
-    let text = error.to_string();
+    let text = match error {
+        // There is no command for agents of this process.
+        ToolError::MissingCompetency { tool, agent, missing } => {
+            let quote = |quote: &str| {
+                let missing: Vec<_> = missing.iter().map(|one| format!("{quote}{one}{quote}")).collect();
+                missing.join(", ")
+            };
+            let (missing, granted) = (quote("`"), quote("'"));
+            format!(
+                "`{tool}` requires {missing}, which the agent `{agent}` does not hold: its grant({granted}) grants it"
+            )
+        }
+        error => error.to_string(),
+    };
     let exception = match error {
         ToolError::InvalidArguments { .. } => PyValueError::new_err(text),
         ToolError::TimedOut { .. } => PyTimeoutError::new_err(text),

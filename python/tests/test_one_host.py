@@ -92,7 +92,10 @@ class Agents(InProcess):
         with self.assertRaises(PermissionError) as refused:
             agent.execute("guarded")
         self.assertEqual(refused.exception.code, "missing_competency")
-        self.assertIn("`guarded` requires `git:advanced`, which the agent `ada", str(refused.exception))
+        self.assertEqual(
+            str(refused.exception),
+            f"`guarded` requires `git:advanced`, which the agent `{agent.id}` does not hold: its grant('git:advanced') grants it",
+        )
         for granted, may in [("git", False), ("git:expert", True), ("git_flow:advanced", True)]:
             agent.grant(granted)
             self.assertEqual((len(agent.tools()) == 2, agent.competencies), (may, [granted]), granted)
@@ -227,12 +230,19 @@ class Registries(InProcess):
     def test_a_host_in_a_circle_with_an_agent_and_its_tools_is_collected(self):
         from gathering.agents import Agent
 
-        registry = ToolRegistry()
-        agent = Agent("Ada", registry=registry)
-        registry.register(tool(function=lambda: agent))
-        gone = weakref.ref(registry)
-        self.assertIs(agent.execute("echo"), agent)
-        del registry, agent
+        class Owner:
+            def __init__(self):
+                self.registry = ToolRegistry()
+                self.agent = Agent("Ada", registry=self.registry)
+                self.registry.register(tool(function=self.run))
+
+            def run(self):
+                return self.agent
+
+        owner = Owner()
+        self.assertIs(owner.agent.execute("echo"), owner.agent)
+        gone = weakref.ref(owner.registry)
+        del owner
         gc.collect()
 
         self.assertIsNone(gone())
