@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    agents, calls, competencies, completions, config, doctor, events, execute, new, plugins, secrets, serve,
-    tools,
+    agents, calls, competencies, completions, config, doctor, events, execute, files, new, plugins, secrets,
+    serve, tools,
 };
 
 const EXAMPLES: &str = "\
@@ -94,6 +94,9 @@ pub(crate) enum Command {
     Agents(agents::Agents),
     /// Call a tool.
     Execute(execute::Execute),
+    /// Read, describe, show and convert files of many formats.
+    #[command(subcommand, visible_alias = "file")]
+    Files(files::Files),
     /// Write something to start from.
     #[command(subcommand)]
     New(new::New),
@@ -124,6 +127,7 @@ impl Command {
             Self::Competencies(competencies) => competencies.show().json,
             Self::Agents(agents) => agents.show().json,
             Self::Execute(execute) => execute.wants_json(),
+            Self::Files(files) => files.show().json,
             Self::New(new::New::Plugin(plugin)) => plugin.show.json,
             Self::Calls(calls) => calls.wants_json(),
             Self::Events(events) => events.show.json,

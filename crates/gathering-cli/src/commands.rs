@@ -8,6 +8,7 @@ pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod events;
 pub(crate) mod execute;
+pub(crate) mod files;
 pub(crate) mod new;
 pub(crate) mod plugins;
 pub(crate) mod secrets;
@@ -39,6 +40,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), CliError> {
             Command::Agents(agents) => agents.run(&global).await,
             Command::Competencies(competencies) => competencies.run(&global).await,
             Command::Execute(execute) => execute.run(&global).await,
+            Command::Files(files) => files.run(&global).await,
             Command::New(new) => new.run(&global),
             Command::Calls(calls) => calls.run(&global).await,
             Command::Events(events) => events.run(&global).await,

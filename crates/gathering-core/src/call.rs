@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 
 use crate::{
     AgentRights, Asked, Asking, AskingRefused, Authoring, AuthoringRefused, BoxFuture, Evaluated, Evaluation,
-    EvaluationError, PluginId, ToolDefinition, ToolError, ToolName, ToolOutput, names::OPERATOR,
+    EvaluationError, FileOperation, PluginId, ToolDefinition, ToolError, ToolName, ToolOutput,
+    names::OPERATOR,
 };
 
 /// A tool and its arguments, checked and with defaults filled in.
@@ -194,6 +195,10 @@ pub trait HostServices: Send + Sync {
 
     /// The tool of this name, if the caller of `cx` may call it.
     fn find_tool(&self, cx: &CallContext, tool: &str) -> Option<Arc<ToolDefinition>>;
+
+    /// The tool that does this to files that are called like `path`, if a file handler has one. Whether the caller may call
+    /// it, the call will say.
+    fn file_tool(&self, path: &str, operation: FileOperation) -> Option<ToolName>;
 
     /// The tools that the caller of `cx` may call, in the order of registration.
     fn list_tools(&self, cx: &CallContext) -> Vec<Arc<ToolDefinition>>;

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use gathering_core::{
     AgentRights, Asked, Asking, AskingRefused, Authoring, AuthoringRefused, BoxFuture, CallContext, CallId,
-    Caller, Evaluated, Evaluation, EvaluationError, HostServices, LoadErrorKind, PluginStatus, Tier,
-    ToolCall, ToolDefinition, ToolError, ToolName, ToolOutput, TraceId, json,
+    Caller, Evaluated, Evaluation, EvaluationError, FileOperation, HostServices, LoadErrorKind, PluginStatus,
+    Tier, ToolCall, ToolDefinition, ToolError, ToolName, ToolOutput, TraceId, json,
 };
 use serde_json::{Map, Value};
 use tracing::Instrument;
@@ -254,6 +254,10 @@ impl HostServices for Inner {
         gate::may_call(self, &snapshot, &self.caller_within(cx), found)
             .ok()
             .map(|()| found.definition().clone())
+    }
+
+    fn file_tool(&self, path: &str, operation: FileOperation) -> Option<ToolName> {
+        self.snapshot.load().file_handler_for(path)?.tools.get(&operation).cloned()
     }
 
     fn list_tools(&self, cx: &CallContext) -> Vec<Arc<ToolDefinition>> {

@@ -19,6 +19,7 @@ use crate::entry::PluginStats;
 use crate::error::PluginError;
 use crate::event::{Event, EventKind, Events};
 use crate::execute::Ids;
+use crate::file_handlers::Choices;
 use crate::gate;
 use crate::search::Search;
 use crate::snapshot::Snapshot;
@@ -121,6 +122,7 @@ pub struct HostBuilder {
     evaluator: Option<Arc<dyn Evaluator>>,
     models: Option<Arc<dyn LanguageModels>>,
     journal: Option<Arc<dyn Journal>>,
+    choices: Choices,
 }
 
 impl HostBuilder {
@@ -145,6 +147,13 @@ impl HostBuilder {
     /// Keeps a row of every call in `journal`. Without one no rows are kept.
     pub fn journal(mut self, journal: Arc<dyn Journal>) -> Self {
         self.journal = Some(journal);
+        self
+    }
+
+    /// Has `plugin` handle files that end like this, where several plugins would.
+    pub fn file_handler(mut self, extension: &str, plugin: &str) -> Self {
+        let extension = extension.trim_start_matches('.').to_lowercase();
+        self.choices.insert(extension, plugin.to_owned());
         self
     }
 
@@ -199,7 +208,10 @@ impl HostBuilder {
     pub fn build(self) -> Host {
         let inner = Arc::new_cyclic(|this| Inner {
             this: this.clone(),
-            snapshot: ArcSwap::default(),
+            snapshot: ArcSwap::from_pointee(Snapshot {
+                choices: Arc::new(self.choices),
+                ..Snapshot::default()
+            }),
             views: Views::default(),
             search: Search::default(),
             events: Events::new(),

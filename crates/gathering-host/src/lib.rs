@@ -11,6 +11,7 @@ mod entry;
 mod error;
 mod event;
 mod execute;
+mod file_handlers;
 mod gate;
 mod host;
 mod in_process;

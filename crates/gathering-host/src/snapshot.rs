@@ -7,6 +7,7 @@ use gathering_core::{CompetencyDefinition, CompetencyId, FileHandlerDefinition, 
 
 use crate::entry::Entry;
 use crate::error::PluginError;
+use crate::file_handlers::Choices;
 use crate::table::{Definition, Index, Table, Taken};
 use crate::tool::Tool;
 
@@ -18,6 +19,8 @@ pub struct Snapshot {
     pub(crate) tools: Table<Tool>,
     pub(crate) competencies: Table<CompetencyDefinition>,
     pub(crate) file_handlers: Table<FileHandlerDefinition>,
+    /// Which plugin handles a format that several claim.
+    pub(crate) choices: Arc<Choices>,
 }
 
 impl Snapshot {
@@ -111,6 +114,7 @@ impl Snapshot {
         contributions: Contributions,
     ) -> Result<(), PluginError> {
         self.check_competencies(id, &contributions.competencies)?;
+        self.check_file_handlers(id, &contributions.file_handlers)?;
         for tool in contributions.tools {
             add(&mut self.tools, places.tools.get(tool.name()), tool, id)?;
         }

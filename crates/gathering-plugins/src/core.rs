@@ -112,8 +112,8 @@ fn start(
         std::array::from_fn(|_| core.clone());
     NativePlugin::new(manifest)
         .tool("calculate", calculate::calculate)
-        .blocking_tool("read_file", move |arguments, _, cancel| {
-            read_file::read_file(&reads, &arguments, cancel)
+        .blocking_tool("read_file", move |arguments, cx, cancel| {
+            read_file::read_file(&reads, &arguments, cx, cancel)
         })
         .blocking_tool("write_file", move |arguments, _, cancel| {
             write_file::write_file(&writes, &arguments, cancel)

@@ -28,6 +28,7 @@ use gathering_core::{LoadError, LoadErrorKind, Plugin, PluginManifest};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+pub(crate) use self::decode::may_be_text;
 pub(crate) use self::look::Look;
 use crate::base::{Base, Names};
 use crate::worker::Workers;
@@ -77,7 +78,7 @@ fn manifest() -> PluginManifest {
         "file_handlers": format::all().iter().map(|format| json!({
             "name": format.name(),
             "description": format.description(),
-            "extensions": format.extensions(),
+            "extensions": extensions(*format),
             "media_types": format.media_types(),
             "tools": {
                 "read": "read_document",
@@ -88,6 +89,12 @@ fn manifest() -> PluginManifest {
         })).collect::<Vec<_>>(),
     });
     serde_json::from_value(manifest).expect("the manifest is part of the program, and a test reads it")
+}
+
+/// The endings of a format; plain text also takes what no other handler knows, since its tools go by content as well.
+fn extensions(format: &dyn format::Format) -> Vec<&'static str> {
+    let any = (format.name() == "text").then_some("*");
+    format.extensions().iter().copied().chain(any).collect()
 }
 
 /// What the operator may set; the schema fills in what is left out.

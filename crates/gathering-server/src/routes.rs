@@ -8,6 +8,7 @@ mod docs;
 mod dynamic;
 mod events;
 mod file_handlers;
+mod files;
 mod health;
 mod permissions;
 mod plugins;
@@ -46,6 +47,7 @@ pub(crate) fn documented() -> OpenApiRouter<App> {
         .merge(calls::routes())
         .merge(competencies::routes())
         .merge(file_handlers::routes())
+        .merge(files::routes())
         .merge(events::routes())
         .merge(health::routes())
         .merge(docs::routes())

@@ -109,6 +109,10 @@ impl GatheRing {
             let id = plugin_id(id, || format!("plugins.config.{id}"))?;
             builder = builder.configure(&id, configuration.clone().into());
         }
+        for (extension, plugin) in &config.files.handlers {
+            let plugin = plugin_id(plugin, || format!("files.handlers.\"{extension}\""))?;
+            builder = builder.file_handler(extension, plugin.as_str());
+        }
         for (id, permissions) in &config.plugins.permissions {
             let id = plugin_id(id, || format!("plugins.permissions.{id}"))?;
             builder = builder.allow(&id, permissions.clone());

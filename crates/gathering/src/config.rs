@@ -31,6 +31,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// Which plugins there are.
     pub plugins: PluginsConfig,
+    /// Which plugins handle which files.
+    pub files: FilesConfig,
     /// How Python plugins run.
     pub python: PythonSettings,
     /// Which language models there are.
@@ -95,6 +97,15 @@ impl Default for PluginsConfig {
             permissions: BTreeMap::new(),
         }
     }
+}
+
+/// Which plugins handle which files.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FilesConfig {
+    /// The plugin that handles files which end so, such as `csv = "tables"`, where several would. Without it a plugin is
+    /// refused that claims what another one handles.
+    pub handlers: BTreeMap<String, String>,
 }
 
 /// How what runs is confined.

@@ -35,7 +35,9 @@ fn every_verb(sandbox: &Sandbox) {
     let plugins = sandbox.json(&["plugins", "list"]);
     assert_eq!(plugins["plugins"][0]["id"], "core");
     assert_eq!(sandbox.json(&["plugins", "list", "--status", "error"])["total"], 0);
-    assert_eq!(sandbox.ok(&["plugins", "available"]), "core\n");
+    let available = sandbox.ok(&["plugins", "available"]);
+    assert!(available.starts_with("core\n") && available.contains("documents\n"), "{available}");
+    assert_eq!(sandbox.json(&["files", "list"])["total"], 0);
     assert!(sandbox.ok(&["plugins", "list"]).starts_with("PLUGIN  STATUS   VERSION  RUNTIME  TOOLS"));
     assert_eq!(sandbox.json(&["plugins", "info", "core"])["status"], "enabled");
     assert!(sandbox.ok(&["plugins", "info", "core"]).contains("Essential tools"));

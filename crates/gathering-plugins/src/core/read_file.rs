@@ -1,19 +1,27 @@
 //! `read_file`: the text of a file, whole or by lines.
 
-use gathering_core::{Content, ToolOutput};
+use std::fs::File;
+use std::io::{self, Read, Seek};
+
+use gathering_core::{CallContext, Content, FileOperation, ToolOutput};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::Core;
-use super::base::shown;
 use super::encoding::decode;
+use crate::base::{io_failure, shown};
+use crate::documents::may_be_text;
 use crate::{Cancel, Failure};
+
+/// How much of a file is looked at to tell whether it is text, in bytes.
+const HEAD: u64 = 8 << 10;
 
 pub(super) fn definition() -> Value {
     json!({
         "name": "read_file",
         "description": "Reads a text file and returns its text exactly as it is. A file that is too large for one call \
-            is read in parts: `offset` and `limit` count lines. Binary files are refused.",
+            is read in parts: `offset` and `limit` count lines. A file that is no text, such as a PDF or a workbook, is read \
+            by the tool that handles its format, if there is one, and its content returned as Markdown or JSON.",
         "category": "filesystem",
         "required_competencies": ["file_management"],
         "parameters": {
@@ -49,9 +57,20 @@ pub(super) struct Arguments {
     limit: Option<u64>,
 }
 
-pub(super) fn read_file(core: &Core, arguments: &Arguments, cancel: &Cancel) -> Result<ToolOutput, Failure> {
+pub(super) fn read_file(
+    core: &Core,
+    arguments: &Arguments,
+    cx: &CallContext,
+    cancel: &Cancel,
+) -> Result<ToolOutput, Failure> {
     let Arguments { path, encoding, offset, limit } = arguments;
     let mut file = core.base.open_file(path)?;
+    if encoding.eq_ignore_ascii_case("auto")
+        && !is_text(path, &mut file)?
+        && let Some(tool) = cx.services().file_tool(path, FileOperation::Read)
+    {
+        return by_handler(core, arguments, cx, tool.as_str());
+    }
     let most = core.config.max_read_bytes;
     let end = limit.map_or(u64::MAX, |limit| offset.saturating_add(limit));
     let (mut text, mut line, mut begun, mut goes_on) = (String::new(), 0, false, false);
@@ -83,6 +102,48 @@ pub(super) fn read_file(core: &Core, arguments: &Arguments, cancel: &Cancel) -> 
         output.parts = vec![Content::Text { text }, Content::Text { text: note }];
     }
     Ok(output)
+}
+
+/// Whether a file begins like a text.
+fn is_text(path: &str, file: &mut File) -> Result<bool, Failure> {
+    let failed = |error: io::Error| io_failure(path, &error);
+    let mut head = Vec::new();
+    file.take(HEAD).read_to_end(&mut head).map_err(failed)?;
+    file.rewind().map_err(failed)?;
+    Ok(may_be_text(&head))
+}
+
+/// The content of a file that is no text, as the tool of its file handler reads it. That is a call of its own, by the same
+/// caller and inside of the same time.
+fn by_handler(
+    core: &Core,
+    arguments: &Arguments,
+    cx: &CallContext,
+    tool: &str,
+) -> Result<ToolOutput, Failure> {
+    let mut given = Map::new();
+    let path = core.base.path.join(core.base.relative(&arguments.path)?);
+    given.insert("path".into(), path.display().to_string().into());
+    if arguments.offset > 0 {
+        given.insert("offset".into(), arguments.offset.into());
+    }
+    if let Some(limit) = arguments.limit {
+        given.insert("limit".into(), limit.into());
+    }
+    let ToolOutput { value, mut parts } =
+        tokio::runtime::Handle::current().block_on(cx.services().call_tool(cx, tool, given))?;
+    // This tool returns text.
+    let text = match value {
+        Value::String(text) => text,
+        value => match value.get("text").and_then(Value::as_str) {
+            Some(text) => text.to_owned(),
+            None => format!("{value:#}"),
+        },
+    };
+    if parts.is_empty() {
+        parts = vec![Content::Text { text: text.clone() }];
+    }
+    Ok(ToolOutput { value: text.into(), parts })
 }
 
 fn too_long(path: &str, most: usize, is_part: bool, lines: u64) -> Failure {

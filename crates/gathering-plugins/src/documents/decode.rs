@@ -13,7 +13,7 @@ const LOOKED_AT: u64 = 4 << 20;
 
 /// Whether a file that begins like this may be text: in UTF-8, in UTF-16, or without any control characters that no
 /// text has.
-pub(super) fn may_be_text(head: &[u8]) -> bool {
+pub(crate) fn may_be_text(head: &[u8]) -> bool {
     if Encoding::for_bom(head).is_some() || looks_like_utf_16(head).is_some() {
         return true;
     }

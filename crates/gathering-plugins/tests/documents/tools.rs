@@ -59,3 +59,16 @@ async fn where_nothing_can_be_confined_nothing_is_looked_at() {
 
     assert_eq!(error.code(), "sandbox_setup_failed");
 }
+
+#[tokio::test]
+async fn read_file_reads_what_is_no_text_through_its_handler() {
+    let Some(documents) = Documents::with_files("data").await else { return };
+    let text = "a,b\n1,2\n";
+    documents.put("plain.csv", text);
+
+    let plain = documents.call("read_file", json!({"path": "plain.csv"})).await.unwrap();
+    let zip = documents.call("read_file", json!({"path": "files.zip"})).await.unwrap();
+
+    assert_eq!(plain, text);
+    assert!(zip.as_str().unwrap().contains("docs/hello.txt"), "{zip}");
+}

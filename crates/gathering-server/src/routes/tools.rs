@@ -230,7 +230,7 @@ fn seconds(value: &Value) -> Result<Duration, Problem> {
 /// What came of a call.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Execution)]
-struct Execution<'a> {
+pub(super) struct Execution<'a> {
     /// What the tool returned; null if it failed.
     result: &'a Value,
     /// The same in parts, for a model or a person.
@@ -302,7 +302,11 @@ async fn execute(
     Json(body): Json,
 ) -> Answer {
     let ExecuteRequest { arguments, timeout } = ExecuteRequest::new(body)?;
-    let report = app.host().execute(caller, &tool, arguments, CallOptions { timeout }).await;
+    answered(app.host().execute(caller, &tool, arguments, CallOptions { timeout }).await)
+}
+
+/// What came of a call, as an answer.
+pub(super) fn answered(report: CallReport) -> Answer {
     let CallReport { call_id, duration, tier, outcome, .. } = report;
     let duration_ms = (duration.as_secs_f64() * 1e6).round() / 1e3;
     match outcome {

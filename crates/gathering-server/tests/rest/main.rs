@@ -6,6 +6,7 @@ mod chat;
 mod competencies;
 mod docs;
 mod events;
+mod files;
 mod guard;
 mod permissions;
 mod plugins;
