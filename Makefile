@@ -68,7 +68,7 @@ core:
 	cargo build --quiet --package gathering-py
 	ln -sf $(abspath $(TARGET)/debug/lib_core.so) $(CORE)
 
-test-python: $(VENV)/.tests build core
+test-python: $(VENV)/.tests build core mock
 	PATH=$(abspath $(TARGET)/debug):$$PATH PYTHONPATH=python \
 	  $(VENV)/bin/python -W error -m unittest discover --start-directory python/tests
 	MYPYPATH=python $(VENV)/bin/mypy --strict --follow-imports=silent --cache-dir=$(TARGET)/mypy python/tests/typed.py

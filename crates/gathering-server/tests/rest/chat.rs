@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::http::Request;
 use gathering_agents::{Agents, ChatLimits, Chats};
 use gathering_models::Models;
@@ -44,4 +45,30 @@ async fn what_was_said_and_which_models_there_are_is_listed() {
     assert_eq!(server.get("/models").await.ok(), json!({"total": 0, "models": []}));
     let gone = server.send(Request::delete("/agents/a/conversations/0123")).await;
     gone.problem(404, "unknown_conversation");
+}
+
+#[tokio::test]
+async fn an_agent_talks_with_itself_only() {
+    let host = TestHost::default();
+    let agents = Agents::new(host.host.clone());
+    let mut tokens = Vec::new();
+    for name in ["a", "b"] {
+        let new = serde_json::from_value(json!({"name": name})).expect("a good agent");
+        tokens.push(agents.create(new).await.expect("it can be made").token);
+    }
+    let store = Arc::new(MemoryStore::default());
+    let chats = Chats::new(agents.clone(), Models::default(), store, ChatLimits::default());
+    let server =
+        Server::with(host, Options { agents: Some(agents), chats: Some(chats), ..Options::default() });
+    let say = async |path: &str| {
+        let request =
+            Request::post(path).header("host", "localhost").header("content-type", "application/json");
+        let request = request.header("authorization", format!("Bearer {}", tokens[0]));
+        server.send_whole(request.body(Body::from("{\"message\": \"hello\"}")).expect("a good request")).await
+    };
+
+    say("/agents/a/chat").await.problem(409, "no_model");
+    let refused = say("/agents/b/chat").await.problem(403, "forbidden");
+
+    assert_eq!(refused, "an agent may look at itself only, which is `/agents/a`");
 }

@@ -1,5 +1,6 @@
 //! A whole loop in both wire formats: streamed, with calls at once, with failures that the model mends.
 
+use gathering::{Builtin, Config, Content, NativePlugin, ToolOutput};
 use serde_json::{Value, json};
 
 use crate::mock::Mock;
@@ -126,6 +127,61 @@ async fn a_model_is_told_why_a_call_failed_and_mends_it() {
         assert_eq!(codes, expected, "{told:?}");
         assert_eq!(told.end()["text"], "42, at last.");
     }
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_to_be_asked_for_usage_is_not_asked_again() {
+    // As Mistral answers.
+    let refusal = "body.stream_options.include_usage: Extra inputs are not permitted";
+    let Some(mock) = Mock::start(json!([
+        {"match": {"sequenceIndex": 0}, "response": {"error": {"message": refusal, "type": "invalid_request_error"}, "status": 422}},
+        {"match": {}, "response": {"content": "hello"}},
+    ])) else {
+        return;
+    };
+    let house = House::new(&mock).await;
+    let agent = house.agent(json!({"name": "A"})).await;
+
+    let told = [house.say(&agent, "hello").await, house.say(&agent, "hello").await];
+
+    assert!(
+        told.iter().all(|told| told.end()["text"] == "hello" && told.all("retry").is_empty()),
+        "{told:?}"
+    );
+    let asked: Vec<_> =
+        mock.requests().await.iter().map(|request| request.get("stream_options").is_some()).collect();
+    assert_eq!(asked, [true, false, false]);
+}
+
+#[tokio::test]
+async fn pictures_that_tools_give_are_shown_to_the_model() {
+    let png =
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+    let Some(mock) = Mock::start(json!([
+        {"match": {"userMessage": "look", "hasToolResult": false}, "response": {"toolCalls": [{"name": "picture", "arguments": {}}]}},
+        {"match": {}, "response": {"content": "It is one dot."}},
+    ])) else {
+        return;
+    };
+    let manifest = json!({
+        "metadata": {"id": "pictures", "name": "Pictures", "version": "1.0.0", "description": "Shows pictures"},
+        "tools": [{"name": "picture", "description": "Shows a picture", "category": "image"}],
+    });
+    let plugin =
+        Builtin::new(serde_json::from_value(manifest).expect("a good manifest"), move |manifest, _| {
+            let part = Content::Image { data: png.to_owned(), media_type: "image/png".to_owned() };
+            let output = ToolOutput { value: Value::Null, parts: vec![part] };
+            NativePlugin::new(manifest).tool("picture", move |_: Value, _| Ok(output.clone())).finish()
+        });
+    let enable = |config: &mut Config| config.plugins.enable.push("pictures".to_owned());
+    let house = House::with_plugins(&mock, enable, [plugin]).await;
+    let agent = house.agent(json!({"name": "A"})).await;
+
+    let told = house.say(&agent, "look at it").await;
+
+    assert_eq!(told.end()["text"], "It is one dot.", "{told:?}");
+    let last = mock.requests().await.pop().expect("it was asked");
+    assert!(last.to_string().contains(&format!("data:image/png;base64,{png}")), "{last}");
 }
 
 #[tokio::test]

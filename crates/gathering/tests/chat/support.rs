@@ -1,7 +1,7 @@
 //! A GatheRing whose models are a mock's, and short ways to talk in it.
 
 use futures_util::StreamExt;
-use gathering::{ChatError, ChatEvent, Config, GatheRing, NewAgent, NewMessage};
+use gathering::{Builtin, ChatError, ChatEvent, Config, GatheRing, NewAgent, NewMessage};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -24,6 +24,14 @@ impl House {
     }
 
     pub(crate) async fn with(mock: &Mock, configure: impl FnOnce(&mut Config)) -> Self {
+        Self::with_plugins(mock, configure, []).await
+    }
+
+    pub(crate) async fn with_plugins(
+        mock: &Mock,
+        configure: impl FnOnce(&mut Config),
+        plugins: impl IntoIterator<Item = Builtin>,
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let prices = json!({"input_price": 1.0, "output_price": 10.0});
         let model = |more: Value| {
@@ -42,7 +50,7 @@ impl House {
             ..Config::default()
         };
         configure(&mut config);
-        let gathering = GatheRing::open(config).await.expect("it can be opened");
+        let gathering = GatheRing::open_with(config, plugins).await.expect("it can be opened");
         Self { gathering, _folder: folder }
     }
 
