@@ -162,7 +162,7 @@ class Importing(InProcess):
         for name in (
             "gathering._decorator", "gathering._process.competencies", "gathering._process.file_handlers",
             "gathering._process.manager", "gathering._process.tools", "gathering.agents", "gathering.plugins.core", "gathering.plugins.design",
-            "gathering.plugins.documents",
+            "gathering.plugins.documents", "gathering.plugins.finance",
         ):
             results = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)
             self.assertEqual(results.failed, 0, name)

@@ -48,6 +48,7 @@ const FILES: &[(&str, &str)] = files![
     "plugins/core.py",
     "plugins/design.py",
     "plugins/documents.py",
+    "plugins/finance.py",
     "plugins/manager.py",
 ];
 
