@@ -31,6 +31,15 @@ pub(super) fn definitions() -> Value {
             "tools_enabled": ["create_mockup"],
         },
         {
+            "id": "ai_image_generation",
+            "name": "AI Image Generation",
+            "description": "Describing pictures so that a model makes what is meant",
+            "category": "graphic_design",
+            "prerequisites": ["color_theory"],
+            "capabilities": ["Write prompts for pictures", "Choose sizes and seeds"],
+            "tools_enabled": ["generate_image"],
+        },
+        {
             "id": "image_editing",
             "name": "Image Editing",
             "description": "Changing pictures: size, crop, colour, text, format",
@@ -45,7 +54,7 @@ pub(super) fn definitions() -> Value {
             "description": "Looking into design files, and taking pictures out of them",
             "category": "graphic_design",
             "capabilities": ["Read the structure of a Figma file", "Export its parts"],
-            "tools_enabled": [],
+            "tools_enabled": ["figma_inspect", "figma_export"],
         },
     ])
 }

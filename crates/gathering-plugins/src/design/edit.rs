@@ -18,7 +18,7 @@ use rustix::fs::MemfdFlags;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-pub(crate) use self::job::Edit;
+pub(crate) use self::job::{Edit, Edited};
 use self::operation::Operation;
 use self::write::Format;
 use super::{Design, on_a_thread, picture, with_picture};
@@ -178,7 +178,7 @@ fn prepare(design: &Design, arguments: &Arguments) -> Result<Prepared, Failure> 
 }
 
 /// A file that lies in memory and has no name.
-fn memory(bytes: &[u8]) -> Result<File, Failure> {
+pub(super) fn memory(bytes: &[u8]) -> Result<File, Failure> {
     let made = rustix::fs::memfd_create("gathering-picture", MemfdFlags::CLOEXEC)
         .map(File::from)
         .map_err(std::io::Error::from)
@@ -192,6 +192,27 @@ fn memory(bytes: &[u8]) -> Result<File, Failure> {
 
 fn no_memory(error: &std::io::Error) -> Failure {
     format!("there is no memory for the picture: {error}").into()
+}
+
+/// Has `edit` done on a picture that is held already. Gives what came of it, and the bytes of the result.
+pub(super) async fn result_of(
+    design: &Design,
+    tool: &str,
+    cx: &CallContext,
+    edit: Edit,
+    picture: Vec<u8>,
+) -> Result<(Edited, Vec<u8>), Failure> {
+    let most = design.config.max_file_bytes;
+    let (files, result) = on_a_thread(move || {
+        let result = memory(&[])?;
+        let shared = result.try_clone().map_err(|error| no_memory(&error))?;
+        Ok((vec![memory(&picture)?.into(), shared.into()], result))
+    })
+    .await?;
+    let done = design.workers.run(tool, cx, edit, files).await?;
+    let edited = done.map_err(|problem| problem.told("the picture that came"))?;
+    let bytes = on_a_thread(move || written(result, most)).await?;
+    Ok((edited, bytes))
 }
 
 /// What the worker has written.

@@ -1,7 +1,8 @@
 //! A host with the design plugin over a folder of its own, and the programs that check what it made.
 
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use gathering_core::{Caller, Content, Secrets, ToolOutput};
@@ -30,7 +31,9 @@ impl Design {
         let sources = runtime.sources();
         let mut builder = Host::builder().runtime(Arc::new(runtime));
         if let Some(secrets) = secrets {
-            builder = builder.secrets(secrets);
+            let names = ["OPENAI_API_KEY", "STABILITY_API_KEY", "AUTOMATIC1111_AUTH", "FIGMA_TOKEN"];
+            let granted = serde_json::from_value(json!({"secrets": names})).unwrap();
+            builder = builder.secrets(secrets).allow(&gathering_testkit::id("design"), granted);
         }
         let host = builder.build();
         for source in sources {
@@ -111,4 +114,47 @@ pub(crate) fn python(design: &Design, packages: &[&str], script: &str) -> Option
 pub(crate) fn picture(design: &Design, name: &str) -> bool {
     let script = format!("from PIL import Image\nImage.linear_gradient('L').convert('RGB').save('{name}')");
     python(design, &["PIL"], &script).is_some()
+}
+
+/// A running provider of npm `@copilotkit/aimock`; stopped when this is dropped.
+pub(crate) struct Mock {
+    pub(crate) url: String,
+    child: Child,
+}
+
+impl Mock {
+    /// One that answers as `fixtures` say; `None`, with a note, if it cannot run here.
+    pub(crate) fn start(fixtures: &Value) -> Option<Self> {
+        let script = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("npm");
+        let script = script.join("node_modules/@copilotkit/aimock/dist/cli.js");
+        if !script.is_file() {
+            println!("NOT RUN: the mock provider is not installed: `make mock` installs it, and needs npm");
+            return None;
+        }
+        let file = tempfile::NamedTempFile::with_suffix(".json").unwrap();
+        std::fs::write(file.path(), json!({"fixtures": fixtures}).to_string()).unwrap();
+        let mut child = Command::new("node")
+            .arg(script)
+            .args(["--port", "0", "--strict", "--validate-on-load", "--fixtures"])
+            .arg(file.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
+        let url = said
+            .by_ref()
+            .map_while(Result::ok)
+            .find_map(|line| line.split_once("listening on ").map(|(_, url)| url.trim().to_owned()));
+        // It waits for nobody who reads what it says.
+        std::thread::spawn(move || said.map_while(Result::ok).for_each(drop));
+        Some(Self { url: url.unwrap(), child })
+    }
+}
+
+impl Drop for Mock {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }

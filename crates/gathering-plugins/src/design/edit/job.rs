@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::super::picture;
 use super::Problem;
 use super::apply;
-use super::operation::Operation;
+use super::operation::{Mode, Operation, Resize};
 use super::write::{Format, Target, write};
 use crate::worker::Job;
 
@@ -33,8 +33,8 @@ pub(crate) struct Edit {
 /// What came of it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Edited {
-    pub(super) width: u32,
-    pub(super) height: u32,
+    pub(in super::super) width: u32,
+    pub(in super::super) height: u32,
     pub(super) format: Format,
     pub(super) bytes: usize,
     /// A smaller PNG of it, base64.
@@ -62,6 +62,13 @@ impl Job for Edit {
 }
 
 impl Edit {
+    /// Brings a picture to a size, cutting off what stands out, and writes it as PNG.
+    pub(in super::super) fn to_png(width: u32, height: u32, most_bytes: usize) -> Self {
+        let resize = Resize { width: Some(width), height: Some(height), mode: Mode::Fill };
+        let operations = vec![Operation::Resize(resize)];
+        Self { operations, named: Some(Format::Png), is_replaced: false, most_bytes }
+    }
+
     /// The same from bytes to bytes: the picture first among `inputs`, then a layer for each operation that has one.
     fn edit(&self, inputs: &[Vec<u8>]) -> Result<(Edited, Vec<u8>), Problem> {
         let (first, layers) =
