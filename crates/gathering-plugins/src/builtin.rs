@@ -21,7 +21,7 @@ pub struct OwnPlaces {
 pub fn all(own: &OwnPlaces, prober: &Arc<Prober>) -> Vec<Builtin> {
     let workers = Workers::new(prober.clone());
     vec![
-        crate::core::builtin(own.clone(), prober.clone()),
+        crate::core::builtin(own.clone(), prober.clone(), workers.clone()),
         crate::documents::builtin(own.clone(), workers.clone()),
         crate::design::builtin(own.clone(), workers),
         crate::finance::builtin(own.clone()),

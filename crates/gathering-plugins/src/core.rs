@@ -4,6 +4,7 @@ mod calculate;
 mod competencies;
 mod config;
 mod git;
+mod javascript_eval;
 mod list_directory;
 mod llm_chat;
 mod pattern;
@@ -24,12 +25,16 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use self::config::Config;
 pub(crate) use self::config::{private_schema, protected_schema};
+pub(crate) use self::javascript_eval::Script;
 use crate::base::{self, Base, Names};
+use crate::worker::Workers;
 use crate::{Builtin, Failure, NativePlugin, OwnPlaces, encoding, worker};
 
 /// The plugin.
-pub(crate) fn builtin(own: OwnPlaces, prober: Arc<Prober>) -> Builtin {
-    Builtin::new(manifest(), move |manifest, config| start(manifest, config, &own, prober.clone()))
+pub(crate) fn builtin(own: OwnPlaces, prober: Arc<Prober>, workers: Workers) -> Builtin {
+    Builtin::new(manifest(), move |manifest, config| {
+        start(manifest, config, &own, prober.clone(), workers.clone())
+    })
 }
 
 fn manifest() -> PluginManifest {
@@ -40,7 +45,7 @@ fn manifest() -> PluginManifest {
             "id": "core",
             "name": "Core GatheRing Tools",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Essential tools: files, Git, commands, Python, arithmetic, finding tools, and making plugins",
+            "description": "Essential tools: files, Git, commands, Python, JavaScript, arithmetic, finding tools, and making plugins",
             "author": "GatheRing Team",
             "license": "MIT OR Apache-2.0",
             "tags": ["core", "files", "git", "mathematics"],
@@ -53,8 +58,11 @@ fn manifest() -> PluginManifest {
             list_directory::definition(),
             git::status::definition(),
             git::diff::definition(),
+            git::log::definition(),
+            git::commit::definition(),
             run_command::definition(),
             python_eval::definition(),
+            javascript_eval::definition(),
             llm_chat::definition(),
             create,
             update,
@@ -99,6 +107,7 @@ fn start(
     config: &Value,
     own: &OwnPlaces,
     prober: Arc<Prober>,
+    workers: Workers,
 ) -> Result<Box<dyn Plugin>, LoadError> {
     let mut config: Config = serde_json::from_value(config.clone()).map_err(|error| {
         LoadError::new(LoadErrorKind::InvalidPlugin, format!("its configuration: {error}"))
@@ -108,7 +117,7 @@ fn start(
     let base = Base::open("core", &config.base_path, &config.private)?;
     let running = Semaphore::new(MOST_RUNNING);
     let core = Arc::new(Core { base, protected: Names::new(&config.protected), config, prober, running });
-    let [reads, writes, lists, states, diffs, runs, confines, evaluates, interprets] =
+    let [reads, writes, lists, states, diffs, runs, confines, evaluates, interprets, scripts, logs, commits] =
         std::array::from_fn(|_| core.clone());
     NativePlugin::new(manifest)
         .tool("calculate", calculate::calculate)
@@ -127,6 +136,10 @@ fn start(
         .blocking_tool("git_diff", move |arguments, _, cancel| {
             git::diff::git_diff(&diffs, &arguments, cancel)
         })
+        .blocking_tool("git_log", move |arguments, _, cancel| git::log::git_log(&logs, &arguments, cancel))
+        .blocking_tool("git_commit", move |arguments, _, cancel| {
+            git::commit::git_commit(&commits, &arguments, cancel)
+        })
         .blocking_tool("run_command", move |arguments, cx, cancel| {
             run_command::run_command(&runs, &arguments, cx, cancel)
         })
@@ -136,6 +149,14 @@ fn start(
             async move { python_eval::python_eval(&core, arguments, &cx).await }
         })
         .tier_of("python_eval", move || interprets.prober.known().and_then(worker::tier))
+        .tier_of("javascript_eval", {
+            let workers = workers.clone();
+            move || workers.tier()
+        })
+        .async_tool("javascript_eval", move |arguments, cx| {
+            let (core, workers) = (scripts.clone(), workers.clone());
+            async move { javascript_eval::javascript_eval(&core, &workers, arguments, &cx).await }
+        })
         .async_tool("llm_chat", llm_chat::llm_chat)
         .async_tool("create_plugin", plugin_authoring::create_plugin)
         .async_tool("update_plugin", plugin_authoring::update_plugin)

@@ -63,6 +63,7 @@ fn jobs() -> Vec<Known> {
         Known::of::<crate::design::Edit>(),
         Known::of::<crate::design::TakeColors>(),
         Known::of::<crate::documents::Look>(),
+        Known::of::<crate::core::Script>(),
         #[cfg(test)]
         Known::of::<tests::Echo>(),
         #[cfg(test)]

@@ -42,8 +42,11 @@ async fn it_contributes_the_tools_and_competencies_of_the_documents() {
         ("list_directory", "filesystem"),
         ("git_status", "version_control"),
         ("git_diff", "version_control"),
+        ("git_log", "version_control"),
+        ("git_commit", "version_control"),
         ("run_command", "code_execution"),
         ("python_eval", "code_execution"),
+        ("javascript_eval", "code_execution"),
         ("llm_chat", "llm"),
         ("create_plugin", "code_execution"),
         ("update_plugin", "code_execution"),
@@ -94,7 +97,7 @@ async fn an_agent_finds_the_tools_that_it_may_call_and_reads_how_they_are_called
         tools.map(|tool| tool["name"].as_str().expect("a name").to_owned()).collect()
     };
 
-    let search = json!({"query": "work out the root of 2, or write a file"});
+    let search = json!({"query": "work out the root of 2, or write a file", "limit": 20});
     let found = call_as(&core, agent(), "search_tools", search.clone()).await.expect("it searches");
     let all = core.call("search_tools", search).await.expect("it searches");
     let told =

@@ -18,10 +18,10 @@ pub(super) fn definitions() -> Value {
         {
             "id": "git",
             "name": "Version Control (Git)",
-            "description": "Looking at the state and the changes of Git repositories",
+            "description": "Looking at Git repositories, and recording changes in them",
             "category": "programming",
-            "capabilities": ["See what has changed", "Read diffs", "Tell staged from unstaged changes"],
-            "tools_enabled": ["git_status", "git_diff"],
+            "capabilities": ["See what has changed", "Read diffs and the history", "Commit"],
+            "tools_enabled": ["git_status", "git_diff", "git_log", "git_commit"],
         },
         {
             "id": "shell",
@@ -45,7 +45,8 @@ pub(super) fn definitions() -> Value {
             "name": "JavaScript Programming",
             "description": "JavaScript and TypeScript development, testing, packaging",
             "category": "programming",
-            "capabilities": ["Write and read JavaScript and TypeScript", "Use npm packages"],
+            "capabilities": ["Write and read JavaScript and TypeScript", "Run JavaScript code", "Use npm packages"],
+            "tools_enabled": ["javascript_eval"],
         },
         {
             "id": "mathematics",

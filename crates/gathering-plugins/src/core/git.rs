@@ -3,8 +3,10 @@
 //! What a repository may contain is checked before it is opened, since libgit2 works by paths: see [`inspect`]. It runs
 //! no hooks, no file system monitor, no external diff, no `textconv` and no filters but its own.
 
+pub(super) mod commit;
 pub(super) mod diff;
 mod inspect;
+pub(super) mod log;
 pub(super) mod status;
 
 use std::path::{Component, Path, PathBuf};

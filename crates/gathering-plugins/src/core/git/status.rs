@@ -142,7 +142,8 @@ fn described(entry: &StatusEntry<'_>) -> Value {
     described
 }
 
-fn word(status: Delta) -> &'static str {
+/// How a change is called.
+pub(super) fn word(status: Delta) -> &'static str {
     match status {
         Delta::Added => "added",
         Delta::Modified | Delta::Unreadable => "modified",
