@@ -35,7 +35,7 @@ $(VENV)/.tests: $(VENV)/.ready Makefile
 	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python packaging numpy pydantic mypy "requests>=2.28" \
 	  coloraide pillow pandas pyyaml nbformat tomlkit \
 	  reportlab pypdf openpyxl xlwt odfpy python-docx python-pptx trimesh ezdxf \
-	  numpy-financial scipy
+	  numpy-financial scipy pytest
 	@touch $@
 
 # A provider of language models that answers as it is told, which others wrote. Tests say NOT RUN without it.

@@ -12,6 +12,7 @@ mod plugin_authoring;
 mod python_eval;
 mod read_file;
 mod run_command;
+mod run_tests;
 mod time;
 mod tool_search;
 mod write_file;
@@ -61,6 +62,7 @@ fn manifest() -> PluginManifest {
             git::log::definition(),
             git::commit::definition(),
             run_command::definition(),
+            run_tests::definition(),
             python_eval::definition(),
             javascript_eval::definition(),
             llm_chat::definition(),
@@ -117,8 +119,22 @@ fn start(
     let base = Base::open("core", &config.base_path, &config.private)?;
     let running = Semaphore::new(MOST_RUNNING);
     let core = Arc::new(Core { base, protected: Names::new(&config.protected), config, prober, running });
-    let [reads, writes, lists, states, diffs, runs, confines, evaluates, interprets, scripts, logs, commits] =
-        std::array::from_fn(|_| core.clone());
+    let [
+        reads,
+        writes,
+        lists,
+        states,
+        diffs,
+        runs,
+        confines,
+        evaluates,
+        interprets,
+        scripts,
+        logs,
+        commits,
+        tests,
+        holds,
+    ] = std::array::from_fn(|_| core.clone());
     NativePlugin::new(manifest)
         .tool("calculate", calculate::calculate)
         .blocking_tool("read_file", move |arguments, cx, cancel| {
@@ -144,6 +160,10 @@ fn start(
             run_command::run_command(&runs, &arguments, cx, cancel)
         })
         .tier_of("run_command", move || confines.prober.known().and_then(worker::tier))
+        .blocking_tool("run_tests", move |arguments, cx, cancel| {
+            run_tests::run_tests(&tests, &arguments, cx, cancel)
+        })
+        .tier_of("run_tests", move || holds.prober.known().and_then(worker::tier))
         .async_tool("python_eval", move |arguments, cx| {
             let core = evaluates.clone();
             async move { python_eval::python_eval(&core, arguments, &cx).await }

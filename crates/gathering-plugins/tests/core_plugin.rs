@@ -45,6 +45,7 @@ async fn it_contributes_the_tools_and_competencies_of_the_documents() {
         ("git_log", "version_control"),
         ("git_commit", "version_control"),
         ("run_command", "code_execution"),
+        ("run_tests", "testing"),
         ("python_eval", "code_execution"),
         ("javascript_eval", "code_execution"),
         ("llm_chat", "llm"),

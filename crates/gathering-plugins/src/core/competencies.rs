@@ -70,7 +70,8 @@ pub(super) fn definitions() -> Value {
             "name": "Software Testing",
             "description": "Writing tests, running them, and reading what they say",
             "category": "programming",
-            "capabilities": ["Write unit and integration tests", "Find the cause of a failure"],
+            "capabilities": ["Write unit and integration tests", "Run them", "Find the cause of a failure"],
+            "tools_enabled": ["run_tests"],
         },
         {
             "id": "plugin_authoring",

@@ -89,10 +89,10 @@ pub(super) fn definition() -> Value {
 
 #[derive(Deserialize)]
 pub(super) struct Arguments {
-    command: String,
-    timeout: f64,
-    cwd: String,
-    env: BTreeMap<String, String>,
+    pub(super) command: String,
+    pub(super) timeout: f64,
+    pub(super) cwd: String,
+    pub(super) env: BTreeMap<String, String>,
 }
 
 /// Refuses where the operator wants nothing run.
@@ -111,8 +111,20 @@ pub(super) fn run_command(
     cx: &CallContext,
     cancel: &Cancel,
 ) -> Result<Value, Failure> {
-    refuse_unless_allowed(core, NAME)?;
-    check(arguments)?;
+    run(core, NAME, arguments, core.config.max_output_bytes, cx, cancel)
+}
+
+/// Runs a command for `tool` and keeps at most `most` bytes of each of its streams.
+pub(super) fn run(
+    core: &Core,
+    tool: &str,
+    arguments: &Arguments,
+    most: usize,
+    cx: &CallContext,
+    cancel: &Cancel,
+) -> Result<Value, Failure> {
+    refuse_unless_allowed(core, tool)?;
+    check(tool, arguments)?;
     let _permit = core.permit()?;
     let holds = core.prober.holds();
     let tier = match (holds, tier(holds)) {
@@ -128,7 +140,7 @@ pub(super) fn run_command(
     let started = Instant::now();
     let time = Time::of(core.config.max_timeout_seconds, arguments.timeout, cx, started);
     let mut program = Program::start(holds, policy, shell(), &arguments.command)?;
-    let attended = attend(&mut program, time.until, core.config.max_output_bytes, cancel);
+    let attended = attend(&mut program, time.until, most, cancel);
     // Whatever went wrong, nothing of it is left when this is gone.
     let mut notes = program.notes();
     drop(program);
@@ -139,9 +151,9 @@ pub(super) fn run_command(
         Ending::Cancelled => Err(Failure::new("the call was cancelled")),
         Ending::TimedOut => {
             let what = time.is_over("the command", core.config.max_timeout_seconds);
-            Err(report::stopped(ReachedLimit::Time, &what, &printed))
+            Err(report::stopped(tool, ReachedLimit::Time, &what, &printed))
         }
-        Ending::Ended(exit) => report::ended(&exit, &printed, took, tier, notes, &core.config.limits),
+        Ending::Ended(exit) => report::ended(tool, &exit, &printed, took, tier, notes, &core.config.limits),
     }
 }
 
@@ -158,9 +170,9 @@ fn folder(core: &Core, cwd: &str) -> Result<PathBuf, Failure> {
     Ok(core.base.path.join(inside).components().collect())
 }
 
-fn check(arguments: &Arguments) -> Result<(), Failure> {
+fn check(tool: &str, arguments: &Arguments) -> Result<(), Failure> {
     let refuse = |pointer: &str, message: String| -> Result<(), Failure> {
-        let tool = ToolName::new(NAME).expect("it is a good name");
+        let tool = ToolName::new(tool).expect("it is a good name");
         let errors = vec![ArgumentError { pointer: pointer.to_owned(), message }];
         Err(ToolError::InvalidArguments { tool, errors }.into())
     };

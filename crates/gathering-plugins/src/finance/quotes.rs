@@ -1,14 +1,17 @@
 //! Prices, from whatever source the operator chose, with what is known of their age.
 
 mod csv_folder;
+mod yahoo;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
 use self::csv_folder::CsvFolder;
+use self::yahoo::Yahoo;
 use super::config::{Config, SourceKind};
 use super::dates::{Span, today};
 use crate::Failure;
@@ -144,12 +147,18 @@ pub(super) struct Quotes {
 
 enum Source {
     Csv(Arc<CsvFolder>),
+    Yahoo(Box<Yahoo>),
 }
 
 impl Quotes {
     pub(super) fn new(config: &Config, base: Arc<Base>) -> Result<Self, String> {
         let source = match config.source {
             SourceKind::Csv => Source::Csv(Arc::new(CsvFolder::new(base, config.prices.clone()))),
+            SourceKind::Yahoo => {
+                let (timeout, keep) =
+                    (Duration::from_secs(config.timeout_seconds), Duration::from_secs(config.cache_seconds));
+                Source::Yahoo(Box::new(Yahoo::new(&config.yahoo_url, timeout, keep)?))
+            }
         };
         Ok(Self { source, stale_after_days: config.stale_after_days })
     }
@@ -163,6 +172,7 @@ impl Quotes {
                     |error| Err(NoPrices::Failed(format!("reading prices failed: {error}"))),
                 )?
             }
+            Source::Yahoo(service) => service.history(symbol, span).await?,
         };
         Ok(history.in_whole_units())
     }

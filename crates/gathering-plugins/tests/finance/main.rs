@@ -5,6 +5,7 @@
 mod oracle;
 mod sources;
 mod support;
+mod yahoo;
 
 use serde_json::json;
 use support::Finance;

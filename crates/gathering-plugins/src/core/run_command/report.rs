@@ -6,7 +6,6 @@ use gathering_core::{ReachedLimit, ResourceLimits, Tier, ToolError, ToolName};
 use gathering_sandbox::{Ended, Exit};
 use serde_json::{Value, json};
 
-use super::NAME;
 use super::attend::{Kept, Printed};
 use crate::Failure;
 
@@ -15,6 +14,7 @@ const LAST: usize = 2048;
 
 /// The result of a command that ended by itself, or the limit that ended it.
 pub(super) fn ended(
+    tool: &str,
     exit: &Exit,
     printed: &Printed,
     took: Duration,
@@ -23,7 +23,7 @@ pub(super) fn ended(
     limits: &ResourceLimits,
 ) -> Result<Value, Failure> {
     if let Some(limit) = reached(exit.ended) {
-        return Err(stopped(limit, &at_limit("the command", limit, limits), printed));
+        return Err(stopped(tool, limit, &at_limit("the command", limit, limits), printed));
     }
     if matches!(exit.ended, Ended::Killed | Ended::LauncherLost) {
         let what = "the command was ended from outside of it, and how far it had come is not known";
@@ -100,8 +100,8 @@ pub(in crate::core) fn at_limit(whom: &str, limit: ReachedLimit, limits: &Resour
 }
 
 /// The error of a command that was stopped.
-pub(super) fn stopped(limit: ReachedLimit, what: &str, printed: &Printed) -> Failure {
-    let tool = ToolName::new(NAME).expect("it is a good name");
+pub(super) fn stopped(tool: &str, limit: ReachedLimit, what: &str, printed: &Printed) -> Failure {
+    let tool = ToolName::new(tool).expect("it is a good name");
     ToolError::LimitReached { tool, limit, message: with_last(what, printed) }.into()
 }
 
