@@ -1,12 +1,13 @@
 //! Measures what GatheRing promises of its speed and size, and prints what was reached beside it.
 //!
 //! `gathering-bench GATHERING PYTHON [PART ...]` measures all, or those parts: `GATHERING` is the command line built for
-//! release, `PYTHON` an interpreter that has fastapi, uvicorn, pydantic, jsonschema, langchain-core, fastmcp and this
+//! release, `PYTHON` an interpreter that has fastapi, uvicorn, pydantic, jsonschema, langchain-core, fastmcp, pandas and this
 //! package. A row that misses says `falls short`; the program fails only when something could not be measured.
 
 mod agents;
 mod call;
 mod dynamic;
+mod files;
 mod http;
 mod journal;
 mod many;
@@ -21,8 +22,10 @@ use std::process::{Command, ExitCode};
 use table::Row;
 
 /// What can be measured by itself.
-const PARTS: [&str; 10] =
-    ["call", "worker", "dynamic", "command", "http", "registry", "memory", "agents", "start", "package"];
+const PARTS: [&str; 11] = [
+    "call", "worker", "dynamic", "command", "http", "registry", "memory", "agents", "start", "package",
+    "files",
+];
 
 /// Something could not be measured.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -79,6 +82,7 @@ fn measure(
             "memory" => rows.push(registry::memory()?),
             "package" => rows.extend(package::rows(python)?),
             "start" => rows.extend(http::start(gathering)?),
+            "files" => rows.extend(files::statistics(gathering, python)?),
             other => return Err(format!("there is no part `{other}`: {}", PARTS.join(", ")).into()),
         }
     }

@@ -1,7 +1,6 @@
 //! Facts about each column, over all rows of a table of any size, read once.
 
-use std::collections::HashMap;
-
+use ahash::AHashMap;
 use serde_json::{Map, Value, json};
 
 use super::super::format::{FormatError, Source};
@@ -46,7 +45,7 @@ struct Column {
     others: u64,
     other: Option<String>,
     /// How often there is each value; nothing once there are too many.
-    distinct: Option<HashMap<Box<[u8]>, u64>>,
+    distinct: Option<AHashMap<Box<[u8]>, u64>>,
     shortest: usize,
     longest: usize,
     first: Option<Box<[u8]>>,
@@ -82,7 +81,7 @@ impl Numbers {
 
 impl Column {
     fn new(kind: Kind) -> Self {
-        let distinct = (!matches!(kind, Kind::Number | Kind::Integer)).then(HashMap::new);
+        let distinct = (!matches!(kind, Kind::Number | Kind::Integer)).then(AHashMap::new);
         Self {
             kind,
             count: 0,
@@ -204,12 +203,42 @@ impl Column {
     }
 }
 
-/// A number. Short whole ones, of which there are most, are read here: that takes a third of the time.
+/// A number.
 fn number(cell: &[u8]) -> Option<f64> {
-    if cell.len() <= 15 && cell.iter().all(u8::is_ascii_digit) {
-        let whole = cell.iter().fold(0u64, |all, digit| all * 10 + u64::from(digit - b'0'));
-        return Some(whole as f64);
+    if let Some(short) = short_number(cell) {
+        return Some(short);
     }
     let value: f64 = std::str::from_utf8(cell).ok()?.trim().parse().ok()?;
     value.is_finite().then_some(value)
+}
+
+/// A plain number of at most 15 digits, such as `-12.50`. Its digits as a whole and the power of ten are exact, so that their
+/// quotient is what the correctly rounded parser gives (Clinger, "How to read floating point numbers accurately", 1990), in a
+/// third of the time.
+fn short_number(cell: &[u8]) -> Option<f64> {
+    const TENS: [f64; 16] =
+        [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+    let (negative, digits) = match cell {
+        [b'-', rest @ ..] => (true, rest),
+        rest => (false, rest),
+    };
+    if digits.is_empty() || digits.len() > 16 {
+        return None;
+    }
+    let (mut whole, mut read, mut point) = (0u64, 0, None);
+    for (at, byte) in digits.iter().enumerate() {
+        match byte {
+            b'0'..=b'9' => {
+                whole = whole * 10 + u64::from(byte - b'0');
+                read += 1;
+            }
+            b'.' if point.is_none() => point = Some(at),
+            _ => return None,
+        }
+    }
+    if !(1..=15).contains(&read) {
+        return None;
+    }
+    let value = whole as f64 / TENS[point.map_or(0, |at| digits.len() - 1 - at)];
+    Some(if negative { -value } else { value })
 }

@@ -70,6 +70,10 @@ impl Kind {
 
 /// Whether a cell stands for nothing, as pandas and R write it.
 pub(super) fn is_null(cell: &[u8]) -> bool {
+    // Most cells begin with something else.
+    if !matches!(cell.first(), None | Some(b'N' | b'n' | b'#')) {
+        return false;
+    }
     matches!(cell, b"" | b"NA" | b"N/A" | b"n/a" | b"NaN" | b"nan" | b"null" | b"NULL" | b"None" | b"#N/A")
 }
 
