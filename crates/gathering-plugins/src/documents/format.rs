@@ -238,6 +238,9 @@ pub(crate) fn all() -> &'static [&'static dyn Format] {
         &super::spreadsheet::Spreadsheet,
         &super::word::Word,
         &super::slides::Slides,
+        &super::mesh::Stl,
+        &super::mesh::Gltf,
+        &super::drawing::Dxf,
         &super::archive::Archive::Zip,
         &super::archive::Archive::Tar,
         &super::notebook::Notebook,
@@ -247,6 +250,7 @@ pub(crate) fn all() -> &'static [&'static dyn Format] {
         // From here on, what may be any text: a file without a name is of the first.
         &super::text::Text,
         &super::markdown::Markdown,
+        &super::mesh::Obj,
         &super::table::CSV,
         &super::table::TSV,
         &super::data::Data::JsonLines,

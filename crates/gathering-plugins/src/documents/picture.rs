@@ -126,7 +126,7 @@ pub(super) struct Canvas {
 
 impl Canvas {
     pub(super) fn new(wanted: &Previewing) -> Self {
-        let (width, height) = (wanted.width.clamp(16, LARGEST), wanted.height.clamp(16, LARGEST));
+        let (width, height) = within(wanted);
         Self { svg: String::new(), width, height: WIDTH * height as f32 / width as f32, end: MARGIN }
     }
 
@@ -158,21 +158,29 @@ impl Canvas {
     pub(super) fn paint(self) -> Result<Vec<u8>, FormatError> {
         let height = (self.end + MARGIN).min(self.height);
         let scale = self.width as f32 / WIDTH;
-        let svg = format!(
-            "<svg xmlns='http://www.w3.org/2000/svg' width='{WIDTH}' height='{height}'>\
-             <rect width='100%' height='100%' fill='#ffffff'/>{}</svg>",
-            self.svg
-        );
-        let failed =
-            |error: String| FormatError::unsupported(format!("its picture cannot be drawn: {error}"));
-        let options =
-            Options { fontdb: fonts(&self.svg), font_family: "Ubuntu".to_owned(), ..Options::default() };
-        let tree = Tree::from_str(&svg, &options).map_err(|error| failed(error.to_string()))?;
-        let mut pixels = Pixmap::new(self.width, ((height * scale).ceil() as u32).max(1))
-            .ok_or_else(|| failed("it is too large".to_owned()))?;
-        resvg::render(&tree, Transform::from_scale(scale, scale), &mut pixels.as_mut());
-        pixels.encode_png().map_err(|error| failed(error.to_string()))
+        svg(&self.svg, [WIDTH, height], scale)
     }
+}
+
+/// The largest picture that may become of what is wanted, in pixels.
+pub(super) fn within(wanted: &Previewing) -> (u32, u32) {
+    (wanted.width.clamp(16, LARGEST), wanted.height.clamp(16, LARGEST))
+}
+
+/// What is inside of an SVG of this width and height, on white, so many pixels to a unit.
+pub(super) fn svg(inside: &str, [width, height]: [f32; 2], scale: f32) -> Result<Vec<u8>, FormatError> {
+    let svg = format!(
+        "<svg xmlns='http://www.w3.org/2000/svg' width='{width}' height='{height}'>\
+         <rect width='100%' height='100%' fill='#ffffff'/>{inside}</svg>"
+    );
+    let failed = |error: String| FormatError::unsupported(format!("its picture cannot be drawn: {error}"));
+    let options = Options { fontdb: fonts(inside), font_family: "Ubuntu".to_owned(), ..Options::default() };
+    let tree = Tree::from_str(&svg, &options).map_err(|error| failed(error.to_string()))?;
+    let side = |side: f32| ((side * scale).ceil() as u32).max(1);
+    let mut pixels =
+        Pixmap::new(side(width), side(height)).ok_or_else(|| failed("it is too large".to_owned()))?;
+    resvg::render(&tree, Transform::from_scale(scale, scale), &mut pixels.as_mut());
+    pixels.encode_png().map_err(|error| failed(error.to_string()))
 }
 
 /// The bundled fonts; with the system's, if there are letters that are hardly in them.
@@ -216,7 +224,8 @@ pub(super) fn fitted(line: &str, columns: usize) -> String {
     fitted
 }
 
-fn escaped(text: &str) -> String {
+/// Text as it is written in XML.
+pub(super) fn escaped(text: &str) -> String {
     text.chars()
         // What XML cannot hold at all.
         .filter(|letter| !matches!(letter, '\0'..='\u{8}' | '\u{b}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}'))

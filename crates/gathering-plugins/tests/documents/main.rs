@@ -6,7 +6,9 @@ mod support;
 
 mod archives;
 mod data;
+mod drawings;
 mod hostile;
+mod meshes;
 mod office;
 mod papers;
 mod pictures;
