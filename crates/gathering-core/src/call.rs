@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 
 use crate::{
     AgentRights, Asked, Asking, AskingRefused, Authoring, AuthoringRefused, BoxFuture, Evaluated, Evaluation,
-    EvaluationError, FileOperation, PluginId, ToolDefinition, ToolError, ToolName, ToolOutput,
-    names::OPERATOR,
+    EvaluationError, FileOperation, Instructions, InstructionsError, PluginId, ToolDefinition, ToolError,
+    ToolName, ToolOutput, names::OPERATOR,
 };
 
 /// A tool and its arguments, checked and with defaults filled in.
@@ -206,6 +206,14 @@ pub trait HostServices: Send + Sync {
     /// The tools that the caller of `cx` may call and that `query` is about, best first, at most `limit`. May take a second,
     /// when it is the first since many tools were registered.
     fn search_tools(&self, cx: &CallContext, query: &str, limit: usize) -> Vec<Arc<ToolDefinition>>;
+
+    /// The instructions of a competency that the caller of `cx` holds, or the text of a file beside them. Reads files.
+    fn instructions(
+        &self,
+        cx: &CallContext,
+        competency: &str,
+        file: Option<&str>,
+    ) -> Result<Instructions, InstructionsError>;
 
     /// Makes, changes or removes a plugin that is made of code, as the caller of `cx`. Gives what is known of it then.
     fn author<'a>(

@@ -33,6 +33,10 @@ pub struct CompetencyDefinition {
     /// The plugin that brought it; `None` if it was registered by hand.
     #[serde(default)]
     pub plugin_id: Option<PluginId>,
+    /// Where the folder with its `SKILL.md` lies, below the folder of its plugin; `None`: it has no instructions. Said by the
+    /// host, which found the file; what a plugin says is not taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instructions: Option<Box<str>>,
     /// Anything else its author wants to keep beside it.
     #[serde(default)]
     pub metadata: Map<String, Value>,

@@ -13,6 +13,7 @@ mod conversation;
 mod error;
 mod evaluation;
 mod file_handler;
+mod instructions;
 mod journal;
 pub mod json;
 mod names;
@@ -38,6 +39,7 @@ pub use conversation::{ConversationRecord, ConversationStore};
 pub use error::{ArgumentError, HookError, LoadError, LoadErrorKind, ReachedLimit, ToolError};
 pub use evaluation::{Evaluated, Evaluation, EvaluationError, Evaluator};
 pub use file_handler::{FileHandlerDefinition, FileOperation};
+pub use instructions::{Instructions, InstructionsError};
 pub use journal::{CallFilter, CallPage, CallRow, Decision, Journal, JournalError, ResultDigest};
 pub use names::{
     AgentId, CompetencyId, FileHandlerName, NameError, PluginId, RESERVED_PLUGIN_IDS, ToolName, edit_distance,

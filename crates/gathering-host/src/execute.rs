@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use gathering_core::{
     AgentRights, Asked, Asking, AskingRefused, Authoring, AuthoringRefused, BoxFuture, CallContext, CallId,
-    Caller, Evaluated, Evaluation, EvaluationError, FileOperation, HostServices, LoadErrorKind, PluginStatus,
-    Tier, ToolCall, ToolDefinition, ToolError, ToolName, ToolOutput, TraceId, json,
+    Caller, Evaluated, Evaluation, EvaluationError, FileOperation, HostServices, Instructions,
+    InstructionsError, LoadErrorKind, PluginStatus, Tier, ToolCall, ToolDefinition, ToolError, ToolName,
+    ToolOutput, TraceId, json,
 };
 use serde_json::{Map, Value};
 use tracing::Instrument;
@@ -271,6 +272,15 @@ impl HostServices for Inner {
     fn search_tools(&self, cx: &CallContext, query: &str, limit: usize) -> Vec<Arc<ToolDefinition>> {
         let found = self.search_for(&self.caller_within(cx), query, limit, None);
         found.tools.iter().map(|tool| tool.definition().clone()).collect()
+    }
+
+    fn instructions(
+        &self,
+        cx: &CallContext,
+        competency: &str,
+        file: Option<&str>,
+    ) -> Result<Instructions, InstructionsError> {
+        Inner::instructions(self, &self.caller_within(cx), competency, file)
     }
 
     fn author<'a>(

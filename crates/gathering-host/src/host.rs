@@ -53,6 +53,8 @@ pub(crate) struct Inner {
     pub(crate) allowances: HashMap<String, Permissions>,
     /// Where plugins lie that agents made.
     pub(crate) agent_directories: Vec<PathBuf>,
+    /// Where skills lie that are enabled when they are found.
+    pub(crate) skill_directories: Vec<PathBuf>,
     pub(crate) secrets: Option<Arc<dyn Secrets>>,
     pub(crate) evaluator: OnceLock<Arc<dyn Evaluator>>,
     pub(crate) models: Option<Arc<dyn LanguageModels>>,
@@ -118,6 +120,7 @@ pub struct HostBuilder {
     configurations: HashMap<String, Value>,
     allowances: HashMap<String, Permissions>,
     agent_directories: Vec<PathBuf>,
+    skill_directories: Vec<PathBuf>,
     secrets: Option<Arc<dyn Secrets>>,
     evaluator: Option<Arc<dyn Evaluator>>,
     models: Option<Arc<dyn LanguageModels>>,
@@ -198,6 +201,13 @@ impl HostBuilder {
         self
     }
 
+    /// Looks for skills in `path`, which is absolute: folders with a `SKILL.md`, enabled as soon as they are found. Other
+    /// plugins that lie there are found, too, and not loaded.
+    pub fn skill_directory(mut self, path: PathBuf) -> Self {
+        self.skill_directories.push(path.clone());
+        self.directory(path)
+    }
+
     /// Tells plugins the secrets of `secrets` that they are granted. Without it there are none.
     pub fn secrets(mut self, secrets: Arc<dyn Secrets>) -> Self {
         self.secrets = Some(secrets);
@@ -223,6 +233,7 @@ impl HostBuilder {
             configurations: self.configurations,
             allowances: self.allowances,
             agent_directories: self.agent_directories,
+            skill_directories: self.skill_directories,
             secrets: self.secrets,
             evaluator: filled(self.evaluator),
             models: self.models,

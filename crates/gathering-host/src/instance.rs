@@ -11,6 +11,8 @@ use gathering_core::{
 use serde_json::Value;
 use tokio::sync::{Notify, OnceCell, OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
+use crate::skills;
+
 /// Everything that starting a generation of a plugin takes.
 pub(crate) struct Launch {
     pub(crate) id: PluginId,
@@ -175,7 +177,9 @@ impl Instance {
 
     async fn load(&self, limit: Duration, progress: Progress) -> Result<Box<dyn Plugin>, LoadError> {
         let plugin = self.launch.start(limit, progress).await?;
-        if plugin.manifest().clone().checked().ok().as_ref() != Some(&*self.manifest) {
+        let mut manifest = plugin.manifest().clone();
+        skills::add(self.launch.runtime.kind(), &self.launch.source, &mut manifest)?;
+        if manifest.checked().ok().as_ref() != Some(&*self.manifest) {
             let message = "it registers other things than when it was loaded: reload it";
             return Err(LoadError::new(LoadErrorKind::InvalidPlugin, message));
         }

@@ -20,6 +20,7 @@ mod journal;
 mod manager;
 mod reach;
 mod search;
+mod skills;
 mod snapshot;
 mod table;
 mod tool;
@@ -40,6 +41,7 @@ pub use manager::{
 };
 pub use reach::Reach;
 pub use search::{Found, Takes};
+pub use skills::SkillsRuntime;
 pub use snapshot::Snapshot;
 pub use table::{Definition, Index, Table, Taken, nearest};
 pub use tool::Tool;

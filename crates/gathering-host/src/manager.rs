@@ -10,6 +10,7 @@ mod load;
 mod permissions;
 mod reload;
 mod restore;
+mod skills;
 mod trial;
 
 use std::future::Future;

@@ -11,6 +11,7 @@ mod pattern;
 mod plugin_authoring;
 mod python_eval;
 mod read_file;
+mod read_skill;
 mod run_command;
 mod run_tests;
 mod time;
@@ -71,6 +72,7 @@ fn manifest() -> PluginManifest {
             remove,
             search_tools,
             get_tool,
+            read_skill::definition(),
         ],
         "competencies": competencies::definitions(),
     });
@@ -185,5 +187,6 @@ fn start(
             Ok::<_, Failure>(tool_search::search_tools(&wanted, cx))
         })
         .tool("get_tool", tool_search::get_tool)
+        .blocking_tool("read_skill", |wanted: read_skill::Wanted, cx, _| read_skill::read_skill(&wanted, cx))
         .finish()
 }

@@ -54,6 +54,7 @@ async fn it_contributes_the_tools_and_competencies_of_the_documents() {
         ("remove_plugin", "code_execution"),
         ("search_tools", "utility"),
         ("get_tool", "utility"),
+        ("read_skill", "utility"),
     ];
     assert_eq!(tools, expected.map(|(name, category)| (name.to_owned(), category.to_owned())));
     assert_eq!(

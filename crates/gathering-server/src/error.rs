@@ -7,7 +7,9 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use gathering_agents::{AgentError, ChatError};
-use gathering_core::{ArgumentError, CallId, LoadErrorKind, PluginId, StateError, ToolError};
+use gathering_core::{
+    ArgumentError, CallId, InstructionsError, LoadErrorKind, PluginId, StateError, ToolError,
+};
 use gathering_host::{AuthoringError, InvalidCode, PluginError};
 use gathering_models::ModelError;
 use serde::Serialize;
@@ -205,6 +207,16 @@ impl From<ToolError> for Problem {
             }
             _ => problem,
         }
+    }
+}
+
+impl From<InstructionsError> for Problem {
+    fn from(error: InstructionsError) -> Self {
+        let status = match error {
+            InstructionsError::NotHeld { .. } => StatusCode::FORBIDDEN,
+            _ => StatusCode::NOT_FOUND,
+        };
+        Self::new(status, error.code(), error.to_string())
     }
 }
 

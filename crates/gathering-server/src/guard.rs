@@ -111,6 +111,7 @@ const FOR_AGENTS: &[(Method, &[&str])] = &[
             "/competencies",
             "/competencies/{id}",
             "/competencies/{id}/learning-path",
+            "/competencies/{id}/instructions",
             "/agents/{id}",
             "/agents/{id}/tools",
             "/agents/{id}/learning-path",

@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 pub(crate) use agents::{AgentChange, AgentDetails, AgentLearningPath, AgentList, CompetencyGrant, NewAgent};
 pub(crate) use calls::{Call, Calls};
 pub(crate) use chat::{ChatEvent, ConversationList, FullConversation, ModelList, NewMessage};
-pub(crate) use competencies::{Competencies, CompetencyDetails, FileHandlers, LearningPath};
+pub(crate) use competencies::{Competencies, CompetencyDetails, FileHandlers, Instructions, LearningPath};
 pub(crate) use dynamic::{DynamicPlugin, PluginVersions};
 pub(crate) use permissions::{Permissions, PermissionsChange, PluginPermissions};
 pub(crate) use plugins::{

@@ -2,12 +2,12 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gathering_agents::{Agents, ChatLimits, Chats, CountedModels};
 use gathering_core::{PluginId, PluginSource, PluginStatus};
-use gathering_host::{Dependencies, Host, Limits, Restored};
+use gathering_host::{Dependencies, Host, Limits, Restored, SkillsRuntime};
 use gathering_models::Models;
 use gathering_plugins::{Builtin, NativeRuntime, OwnPlaces};
 use gathering_runtime_python::{PythonConfig, PythonRuntime};
@@ -91,6 +91,7 @@ impl GatheRing {
         let mut builder = Host::builder()
             .runtime(native.clone())
             .runtime(python.clone())
+            .runtime(Arc::new(SkillsRuntime))
             .evaluator(python.clone())
             .models(Arc::new(CountedModels::new(models.clone())))
             .store(store.clone())
@@ -98,8 +99,11 @@ impl GatheRing {
             .secrets(secrets)
             .directory(data_dir.plugins())
             .agent_directory(data_dir.dynamic());
-        for directory in own.protected {
+        for directory in config.plugins.directories.iter().map(absolute) {
             builder = builder.directory(directory);
+        }
+        for directory in config.skills.directories.iter().map(absolute) {
+            builder = builder.skill_directory(directory);
         }
         if config.journal.enabled {
             builder =
@@ -274,12 +278,22 @@ fn launcher() -> PathBuf {
     beside.into_iter().find(|program| program.is_file()).unwrap_or_else(|| this.with_file_name(name))
 }
 
-/// What the tools for files and commands stay away from: the data directory, and the plugin folders that the configuration names.
+fn absolute(path: &PathBuf) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.clone())
+}
+
+/// What the tools for files and commands stay away from: the data directory, and the folders of plugins and skills that the
+/// configuration names.
 pub(crate) fn own_places(config: &Config, data_dir: &DataDir) -> OwnPlaces {
-    let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
     OwnPlaces {
         private: vec![data_dir.path().to_owned()],
-        protected: config.plugins.directories.iter().map(absolute).collect(),
+        protected: config
+            .plugins
+            .directories
+            .iter()
+            .chain(&config.skills.directories)
+            .map(absolute)
+            .collect(),
     }
 }
 
@@ -297,6 +311,7 @@ async fn bring_back(
             problems.push(error.to_string());
         }
     }
+    forget_skills(host).await?;
     let discovery = host.discover(None).await?;
     let broken = discovery.errors.iter();
     problems.extend(broken.map(|error| format!("`{}`: {}", error.path.display(), error.message)));
@@ -307,6 +322,18 @@ async fn bring_back(
         }
     }
     Ok(problems)
+}
+
+/// Forgets the skills of folders that the configuration no longer names.
+async fn forget_skills(host: &Host) -> Result<(), StartError> {
+    let directories = host.directories();
+    let is_named = |source: &Path| directories.iter().any(|directory| source.parent() == Some(directory));
+    for plugin in host.plugins() {
+        if plugin.runtime == "skill" && !is_named(Path::new(&plugin.source)) {
+            host.forget(plugin.metadata.id.as_str(), true).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Loads and enables a plugin that the configuration wants enabled.

@@ -33,6 +33,8 @@ pub struct Config {
     pub plugins: PluginsConfig,
     /// Which plugins handle which files.
     pub files: FilesConfig,
+    /// Which skills there are beside those of plugins.
+    pub skills: SkillsConfig,
     /// How Python plugins run.
     pub python: PythonSettings,
     /// Which language models there are.
@@ -106,6 +108,15 @@ pub struct FilesConfig {
     /// The plugin that handles files which end so, such as `csv = "tables"`, where several would. Without it a plugin is
     /// refused that claims what another one handles.
     pub handlers: BTreeMap<String, String>,
+}
+
+/// Where skills are.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SkillsConfig {
+    /// Folders whose folders with a `SKILL.md` are competencies, enabled when they are found. In a file they are relative to it.
+    /// Default: none.
+    pub directories: Vec<PathBuf>,
 }
 
 /// How what runs is confined.

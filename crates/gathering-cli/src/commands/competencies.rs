@@ -1,12 +1,15 @@
 //! `gathering competencies`: the skills that agents can hold.
 
+use std::io::{self, Write};
+
 use clap::Subcommand;
+use serde_json::Value;
 
 use super::on_client;
 use crate::cli::{Global, Show};
 use crate::client::{query, segment};
 use crate::error::CliError;
-use crate::output::{items, members, plain, show, table, text};
+use crate::output::{HEAD, items, members, plain, show, table, text};
 
 /// See the competencies that agents can hold.
 #[derive(Debug, Subcommand)]
@@ -26,7 +29,7 @@ pub(crate) enum Competencies {
         #[command(flatten)]
         show: Show,
     },
-    /// Show a competency, what it builds on and what builds on it.
+    /// Show a competency, what it builds on and what builds on it, and its instructions.
     Show {
         /// The competency.
         id: String,
@@ -71,7 +74,15 @@ impl Competencies {
                 })
             }
             Self::Show { id, .. } => {
-                let answer = client.get(&format!("/competencies/{}", segment(id))).await?;
+                let mut answer = client.get(&format!("/competencies/{}", segment(id))).await?;
+                let path = format!("/competencies/{}/instructions", segment(id));
+                let instructions = match answer.get("instructions") {
+                    Some(_) => Some(client.get(&path).await?),
+                    None => None,
+                };
+                if let Some(read) = &instructions {
+                    answer["instructions"] = read.clone();
+                }
                 show(as_json, &answer, |out| {
                     members(
                         out,
@@ -88,7 +99,11 @@ impl Competencies {
                             "capabilities",
                             "tools_enabled",
                         ],
-                    )
+                    )?;
+                    match &instructions {
+                        Some(read) => write_instructions(out, read),
+                        None => Ok(()),
+                    }
                 })
             }
             Self::Path { id, .. } => {
@@ -103,4 +118,10 @@ impl Competencies {
         })
         .await
     }
+}
+
+fn write_instructions(out: &mut dyn Write, read: &Value) -> io::Result<()> {
+    writeln!(out, "\n{HEAD}Instructions{HEAD:#}\n{}", plain(&text(read, "text")))?;
+    let files: Vec<_> = items(read, "files").iter().filter_map(Value::as_str).map(plain).collect();
+    if files.is_empty() { Ok(()) } else { writeln!(out, "\n{HEAD}Files{HEAD:#}\n{}", files.join("\n")) }
 }

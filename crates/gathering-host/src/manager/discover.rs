@@ -17,6 +17,7 @@ use crate::entry::Entry;
 use crate::error::PluginError;
 use crate::event::EventKind;
 use crate::host::Inner;
+use crate::skills;
 
 /// The most files and folders that are looked at in one folder.
 const MAX_CANDIDATES: usize = 10_000;
@@ -104,7 +105,7 @@ impl Inner {
     pub(super) async fn add(&self, source: PluginSource) -> Result<PluginId, PluginError> {
         let mut refusal = None;
         for runtime in self.runtimes() {
-            let Ok(fingerprint) = runtime.fingerprint(&source) else { continue };
+            let Ok(fingerprint) = skills::fingerprint(&**runtime, &source) else { continue };
             match self.describe(&**runtime, &source).await {
                 Ok(manifest) => {
                     let entry = self.new_entry(&**runtime, source, fingerprint.into(), Arc::new(manifest));
@@ -125,11 +126,15 @@ impl Inner {
         source: &PluginSource,
     ) -> Result<PluginManifest, LoadError> {
         let limit = self.limits.load_timeout;
-        let manifest = tokio::time::timeout(limit, runtime.describe(source, Instant::now() + limit))
+        let mut manifest = tokio::time::timeout(limit, runtime.describe(source, Instant::now() + limit))
             .await
             .map_err(|_| {
-            LoadError::new(LoadErrorKind::TimedOut, format!("it did not describe itself within {limit:?}"))
-        })??;
+                LoadError::new(
+                    LoadErrorKind::TimedOut,
+                    format!("it did not describe itself within {limit:?}"),
+                )
+            })??;
+        skills::add(runtime.kind(), source, &mut manifest)?;
         manifest.checked().map_err(|error| LoadError::new(LoadErrorKind::InvalidPlugin, error.to_string()))
     }
 
@@ -149,6 +154,7 @@ impl Inner {
                     discovery.errors.push(DiscoveryError { path: directory.clone(), message, traceback });
                 }
             }
+            self.unload_vanished_skills(&directory).await;
             self.forget_vanished(&directory).await?;
         }
         let describing: Vec<BoxFuture<'static, _>> = candidates
@@ -167,6 +173,7 @@ impl Inner {
                 Err(error) => discovery.errors.push(error),
             }
         }
+        self.enable_skills(&mut discovery).await;
         Ok(discovery)
     }
 
@@ -174,7 +181,7 @@ impl Inner {
         let source = PluginSource::Path(path.clone());
         let fingerprint = {
             let (runtime, source) = (runtime.clone(), source.clone());
-            self.blocking(move || runtime.fingerprint(&source))
+            self.blocking(move || skills::fingerprint(&*runtime, &source))
                 .await
                 .map_err(|error| LoadError::new(LoadErrorKind::RuntimeFailed, error.to_string()))??
         };

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use gathering_core::{
-    Change, LoadError, LoadErrorKind, Permissions, Plugin, PluginId, PluginManifest, PluginStatus, Progress,
-    Runtime,
+    Change, LoadError, LoadErrorKind, Permissions, PluginId, PluginManifest, PluginStatus, Progress, Runtime,
 };
 use serde_json::{Map, Value};
 
@@ -15,6 +14,7 @@ use crate::error::PluginError;
 use crate::event::EventKind;
 use crate::host::Inner;
 use crate::instance::Instance;
+use crate::skills;
 use crate::snapshot::Contributions;
 use crate::tool::Tool;
 
@@ -118,7 +118,7 @@ impl Inner {
         let runtime = self.runtime(&entry.runtime).map_err(load_error)?;
         let fingerprint = {
             let (runtime, source) = (runtime.clone(), entry.source.clone());
-            self.blocking(move || runtime.fingerprint(&source)).await?.map_err(load_error)?
+            self.blocking(move || skills::fingerprint(&*runtime, &source)).await?.map_err(load_error)?
         };
         if *fingerprint == *entry.fingerprint {
             return Ok(entry.clone());
@@ -162,7 +162,10 @@ impl Inner {
         let runtime = self.runtime(&entry.runtime).map_err(load_error)?;
         let launch = self.launch(&entry, runtime, config).await?;
         let plugin = launch.start(self.limits.load_timeout, self.progress(id)).await.map_err(load_error)?;
-        let manifest = Arc::new(checked_manifest(id, &*plugin)?);
+        let mut manifest = plugin.manifest().clone();
+        same_id(id, &manifest)?;
+        skills::add(&entry.runtime, &entry.source, &mut manifest).map_err(load_error)?;
+        let manifest = Arc::new(manifest.checked().map_err(|error| PluginError::manifest(id, &error))?);
         // What it needs may be known only now that it runs.
         dependency::check(&self.snapshot.load(), &manifest)?;
         let instance = Arc::new(Instance::running(self.next_instance(), launch, manifest.clone(), plugin));
@@ -237,12 +240,6 @@ pub(super) fn complete_config(manifest: &PluginManifest, given: &Value) -> Resul
         PluginError::InvalidConfig { id: id.clone(), reason: reasons.join("; ") }
     })?;
     Ok(Value::Object(config))
-}
-
-fn checked_manifest(id: &PluginId, plugin: &dyn Plugin) -> Result<PluginManifest, PluginError> {
-    let manifest = plugin.manifest().clone();
-    same_id(id, &manifest)?;
-    manifest.checked().map_err(|error| PluginError::manifest(id, &error))
 }
 
 fn same_id(id: &PluginId, manifest: &PluginManifest) -> Result<(), PluginError> {

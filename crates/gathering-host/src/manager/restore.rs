@@ -12,6 +12,7 @@ use crate::entry::Entry;
 use crate::error::PluginError;
 use crate::host::Inner;
 use crate::instance::Instance;
+use crate::skills;
 
 /// What came back.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -101,7 +102,7 @@ impl Inner {
     async fn bring_back(&self, entry: &Entry, status: PluginStatus) -> Result<(), PluginError> {
         let load_error = |error| PluginError::Load { id: entry.id.clone(), error };
         let runtime = self.runtime(&entry.runtime).map_err(load_error)?;
-        let fingerprint = runtime.fingerprint(&entry.source).map_err(|error| {
+        let fingerprint = skills::fingerprint(&*runtime, &entry.source).map_err(|error| {
             let message = format!("{error} (it was {status} before the restart)");
             load_error(LoadError { message, ..error })
         })?;

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
-use gathering_core::{CompetencyDefinition, CompetencyId, CompetencyLevel};
+use gathering_core::{Caller, CompetencyDefinition, CompetencyId, CompetencyLevel};
 use gathering_host::{Index, Snapshot};
 use serde::{Deserialize, Serialize};
 use serde_json::json as value;
@@ -20,7 +21,11 @@ use crate::request::{Name, Parameters};
 use crate::schemas;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(show)).routes(routes!(learning_path))
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(show))
+        .routes(routes!(learning_path))
+        .routes(routes!(instructions))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -102,6 +107,37 @@ async fn learning_path(State(app): State<App>, Name(id): Name) -> Answer {
     let snapshot = app.host().snapshot();
     let goal = find(&snapshot, &id)?;
     json(&value!({"competency_id": goal.id, "learning_path": snapshot.learning_path(&id)}))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Wanted {
+    /// Another file of the competency's folder, such as `references/forms.md`. Default: the instructions.
+    file: Option<String>,
+}
+
+/// Tells the instructions of a competency, or the text of a file beside them. An agent has to hold it.
+#[utoipa::path(
+    get, path = "/competencies/{id}/instructions", operation_id = "competency_instructions", tag = "competencies",
+    params(("id" = String, Path, description = "The competency."), Wanted),
+    responses(
+        (status = 200, description = "The instructions", body = schemas::Instructions),
+        BadQuery,
+        UnknownCompetency,
+        Refused,
+    ),
+)]
+async fn instructions(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Name(id): Name,
+    Parameters(wanted): Parameters<Wanted>,
+) -> Answer {
+    let host = app.host().clone();
+    let read = tokio::task::spawn_blocking(move || host.instructions(&caller, &id, wanted.file.as_deref()));
+    let read = read.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+    json(&read?)
 }
 
 fn find<'a>(snapshot: &'a Snapshot, id: &str) -> Result<&'a Arc<CompetencyDefinition>, Problem> {

@@ -30,6 +30,9 @@ pub(crate) struct Competency {
     /// The plugin that brought it.
     #[schema(required)]
     plugin_id: Option<String>,
+    /// Where the folder with its instructions lies, below that of its plugin. Absent: it has none.
+    #[schema(required = false, nullable = false)]
+    instructions: Option<String>,
     /// Anything else its author keeps beside it.
     #[schema(value_type = Object)]
     metadata: Value,
@@ -61,6 +64,16 @@ shapes! {
         competency_id: String,
         /// Prerequisites first, the competency last.
         learning_path: Vec<String>,
+    }
+
+    /// The instructions of a competency, or a file beside them.
+    struct Instructions {
+        /// The competency.
+        id: String,
+        /// The text: Markdown, if no other file was asked for.
+        text: String,
+        /// The files beside the instructions, each to be asked for by this name.
+        files: Vec<String>,
     }
 
     /// A file handler.

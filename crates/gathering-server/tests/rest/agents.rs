@@ -234,6 +234,7 @@ async fn all_that_is_not_for_agents_is_refused_to_them() {
             "GET /agents/{id}/tools",
             "GET /competencies",
             "GET /competencies/{id}",
+            "GET /competencies/{id}/instructions",
             "GET /competencies/{id}/learning-path",
             "GET /health",
             "GET /openapi.json",

@@ -64,6 +64,8 @@ async fn a_learning_path_leads_from_the_first_prerequisite_to_the_goal() {
         json!({"competency_id": "review", "learning_path": ["shell", "git", "review"]})
     );
     server.get("/competencies/x/learning-path").await.problem(404, "unknown_competency");
+    server.get("/competencies/x/instructions").await.problem(404, "unknown_competency");
+    server.get("/competencies/review/instructions").await.problem(404, "no_instructions");
 }
 
 #[tokio::test]

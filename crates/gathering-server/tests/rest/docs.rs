@@ -57,6 +57,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("GET", "/competencies"),
     ("GET", "/competencies/{id}"),
     ("GET", "/competencies/{id}/learning-path"),
+    ("GET", "/competencies/{id}/instructions"),
     ("GET", "/file-handlers"),
     ("POST", "/files/read"),
     ("POST", "/files/info"),

@@ -18,11 +18,19 @@ const PREFIX: &str = "GATHERING_";
 /// Variables of ours that are no settings of the configuration.
 const OTHER_VARIABLES: [&str; 4] = ["config", "log", "server_url", "token"];
 /// The tables and values at the top of the configuration.
-const TOP: [&str; 9] =
-    ["data_dir", "server", "plugins", "python", "models", "chat", "sandbox", "limits", "log"];
+const TOP: [&str; 12] = [
+    "data_dir", "server", "plugins", "files", "skills", "python", "models", "chat", "sandbox", "limits",
+    "journal", "log",
+];
 /// The keys whose values are paths.
-const PATHS: [&str; 5] =
-    ["data_dir", "plugins.directories", "python.interpreter", "python.uv", "sandbox.launcher"];
+const PATHS: [&str; 6] = [
+    "data_dir",
+    "plugins.directories",
+    "skills.directories",
+    "python.interpreter",
+    "python.uv",
+    "sandbox.launcher",
+];
 
 /// Where the configuration is read from.
 #[derive(Debug, Clone, Default)]
@@ -218,10 +226,11 @@ fn resolve_paths(config: &mut Config, base: &dyn Fn(&str) -> Option<PathBuf>, ho
         let joined = base(key).unwrap_or_default().join(&path);
         *path = std::path::absolute(&joined).unwrap_or(joined);
     };
-    let [data_dir, directories, interpreter, uv, launcher] = PATHS;
+    let [data_dir, directories, skills, interpreter, uv, launcher] = PATHS;
     config.data_dir.iter_mut().for_each(|path| resolve(path, data_dir));
     config.sandbox.launcher.iter_mut().for_each(|path| resolve(path, launcher));
     config.plugins.directories.iter_mut().for_each(|path| resolve(path, directories));
+    config.skills.directories.iter_mut().for_each(|path| resolve(path, skills));
     for (program, key) in [(&mut config.python.interpreter, interpreter), (&mut config.python.uv, uv)] {
         // A bare name is looked for on `PATH`.
         if let Some(path) = program.as_mut().filter(|path| path.components().count() > 1) {
