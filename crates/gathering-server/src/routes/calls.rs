@@ -46,6 +46,7 @@ struct Asked {
     /// Only calls of tools of this plugin.
     plugin: Option<String>,
     /// Only calls that were let through to their plugin (`allowed`), or only those that were not (`refused`).
+    #[param(inline)]
     decision: Option<Decided>,
     /// Only calls that gave a result (`ok`), or only those with this code of an error, such as `timed_out` or `cancelled`.
     code: Option<String>,
@@ -66,6 +67,7 @@ struct Asked {
     #[param(minimum = 0, maximum = 60)]
     wait: Option<f64>,
     /// `jsonl`: all rows that are asked for, oldest first, a JSON object a line.
+    #[param(inline)]
     format: Option<Format>,
 }
 

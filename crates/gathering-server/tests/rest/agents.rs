@@ -232,6 +232,8 @@ async fn all_that_is_not_for_agents_is_refused_to_them() {
             "GET /agents/{id}/conversations/{conversation}",
             "GET /agents/{id}/learning-path",
             "GET /agents/{id}/tools",
+            "GET /calls",
+            "GET /calls/{id}",
             "GET /competencies",
             "GET /competencies/{id}",
             "GET /competencies/{id}/instructions",

@@ -64,6 +64,8 @@ const ROUTES: &[(&str, &str)] = &[
     ("POST", "/files/preview"),
     ("POST", "/files/convert"),
     ("GET", "/events"),
+    ("GET", "/calls"),
+    ("GET", "/calls/{id}"),
     ("GET", "/health"),
     ("GET", "/openapi.json"),
     ("GET", "/docs"),
