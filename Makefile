@@ -57,7 +57,7 @@ test: setup lint test-rust test-python attacks examples demo docs ## proves ever
 	@echo "make test: all is well"
 
 # What could not run here says so in its output, which cargo shows only when asked.
-test-rust: mock
+test-rust: $(VENV)/.tests mock
 	@mkdir -p $(TARGET)
 	cargo test --quiet --workspace -- --show-output > $(TARGET)/test.log 2>&1 || { cat $(TARGET)/test.log; exit 1; }
 	@grep -h '^test result:' $(TARGET)/test.log
