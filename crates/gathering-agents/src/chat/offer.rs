@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use gathering_core::{Content, ToolDefinition};
+use gathering_core::{CompetencyDefinition, Content, ToolDefinition};
 use gathering_host::Tool;
 use gathering_models::{Message, ToolResult};
 use serde_json::Value;
@@ -17,6 +17,10 @@ use serde_json::Value;
 const FINDERS: [&str; 2] = ["search_tools", "get_tool"];
 /// The tools whose results name tools that can be called from then on.
 const NAMING: [&str; 4] = ["search_tools", "get_tool", "create_plugin", "update_plugin"];
+/// The tool that reads the instructions of a skill.
+const READER: &str = "read_skill";
+/// How many bytes telling of skills may take.
+const SKILLS: usize = 16 << 10;
 /// How many tools OpenAI takes in one request.
 const MOST: usize = 128;
 /// How deep names are looked for in a result.
@@ -34,9 +38,13 @@ pub(super) struct Offer {
 }
 
 /// What of `view`, the tools that the agent may call, a model is shown in this conversation; at most `most`, unless they
-/// cannot be searched.
-pub(super) fn offer(view: &[Arc<Tool>], messages: &[Message], most: usize) -> Offer {
-    let finders = || view.iter().filter(|tool| FINDERS.contains(&tool.name.as_str()));
+/// cannot be searched. Who has skills is shown the tool that reads them in any case.
+pub(super) fn offer(view: &[Arc<Tool>], messages: &[Message], most: usize, has_skills: bool) -> Offer {
+    let is_finder = |tool: &&Arc<Tool>| {
+        let name = tool.name.as_str();
+        FINDERS.contains(&name) || (has_skills && name == READER)
+    };
+    let finders = || view.iter().filter(is_finder);
     let can_find = view.len() > most && finders().any(|tool| tool.name.as_str() == FINDERS[0]);
     if !can_find {
         let tools = view.iter().take(MOST).map(|tool| tool.definition().clone()).collect();
@@ -50,9 +58,28 @@ pub(super) fn offer(view: &[Arc<Tool>], messages: &[Message], most: usize) -> Of
     let wanted: HashSet<&str> = latest.copied().collect();
     // In the order of registration, so that a provider finds the list that it knows.
     let is_shown = |tool: &&Arc<Tool>| wanted.contains(tool.name.as_str());
-    let is_finder = |tool: &&Arc<Tool>| FINDERS.contains(&tool.name.as_str());
     let others = view.iter().filter(|tool| is_shown(tool) && !is_finder(tool));
     Offer { tools: finders().chain(others).map(|tool| tool.definition().clone()).collect(), can_find }
+}
+
+/// What a model is told of the skills of its agent; nothing if there are none.
+pub(super) fn skills(held: &[Arc<CompetencyDefinition>]) -> Option<String> {
+    if held.is_empty() {
+        return None;
+    }
+    let mut told =
+        format!("You have skills. Before you do what one is for, read its instructions with `{READER}`:");
+    for (place, skill) in held.iter().enumerate() {
+        // One line each, whatever its author wrote.
+        let description: Vec<_> = skill.description.split_whitespace().collect();
+        let line = format!("\n- `{}`: {}", skill.id, description.join(" "));
+        if told.len() + line.len() > SKILLS {
+            told.push_str(&format!("\n- and {} more, which are not listed here", held.len() - place));
+            break;
+        }
+        told.push_str(&line);
+    }
+    Some(told)
 }
 
 /// The names that results have told, and those that were called, in this order.

@@ -135,8 +135,10 @@ impl Run {
     }
 
     async fn ask_with_part(&mut self, caller: &Caller) -> Result<Answer, ChatError> {
-        let view = self.chats.agents.host().tools_for(caller);
-        let offer = offer::offer(&view, &self.conversation.messages, self.chats.limits.tools);
+        let host = self.chats.agents.host();
+        let (view, skills) = (host.tools_for(caller), offer::skills(&host.skills_for(caller)));
+        let most = self.chats.limits.tools;
+        let offer = offer::offer(&view, &self.conversation.messages, most, skills.is_some());
         let mut system = self.agent.instructions.clone();
         let mut add = |text: &str| {
             if !system.is_empty() {
@@ -144,6 +146,9 @@ impl Run {
             }
             system.push_str(text);
         };
+        if let Some(skills) = &skills {
+            add(skills);
+        }
         if offer.can_find {
             add(offer::HOW_TO_FIND);
         }

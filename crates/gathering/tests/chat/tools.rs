@@ -45,6 +45,45 @@ async fn a_model_that_may_call_many_tools_finds_the_one_that_it_needs() {
 }
 
 #[tokio::test]
+async fn a_model_is_told_of_its_agents_skills_and_reads_them_when_it_needs_them() {
+    let Some(mock) = Mock::start(json!([
+        {"match": {"userMessage": "tax form", "hasToolResult": false},
+         "response": {"toolCalls": [{"name": "read_skill", "arguments": {"name": "tax-forms"}}]}},
+        {"match": {"userMessage": "tax form", "toolResultContains": "Form 1040 comes first"},
+         "response": {"content": "1040 first."}},
+    ])) else {
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let skill = folder.path().join("tax-forms");
+    std::fs::create_dir(&skill).expect("it can be made");
+    let text = "---\nname: tax-forms\ndescription: Fills in tax forms.\n---\nForm 1040 comes first.\n";
+    std::fs::write(skill.join("SKILL.md"), text).expect("it can be written");
+    for tools in [40, 2] {
+        let house = House::with(&mock, |config| {
+            config.skills.directories = vec![folder.path().to_owned()];
+            config.chat.tools = tools;
+        })
+        .await;
+        let skilled = house.agent(json!({"name": "skilled", "competencies": ["tax-forms"]})).await;
+        let other = house.agent(json!({"name": "other"})).await;
+        let before = mock.requests().await.len();
+
+        let told = house.say(&skilled, "Which tax form comes first?").await;
+        let _ = house.say(&other, "good morning").await;
+
+        assert_eq!(told.end()["text"], "1040 first.", "{told:?}");
+        let requests = mock.requests().await.split_off(before);
+        let first = requests[0].to_string();
+        assert!(first.contains("`tax-forms`: Fills in tax forms."), "{first}");
+        assert!(!first.contains("Form 1040"), "the body is read when it is needed: {first}");
+        assert!(names(&requests[0]).contains(&"read_skill".to_owned()), "{first}");
+        let of_other = requests.last().expect("it asked").to_string();
+        assert!(!of_other.contains("tax-forms"), "{of_other}");
+    }
+}
+
+#[tokio::test]
 async fn a_tool_asks_a_model_within_the_limits_of_its_caller() {
     let usage = json!({"prompt_tokens": 90, "completion_tokens": 10, "total_tokens": 100});
     let Some(mock) = Mock::start(json!([
