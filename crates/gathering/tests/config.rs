@@ -79,7 +79,7 @@ fn an_error_names_the_place_the_key_and_what_is_expected() {
     assert_eq!(
         error("[limits]\nqueue = 1\ncall_timeout = 'soon'", &[]),
         "`DIR/gathering.toml`: `limits.call_timeout` cannot be taken: found string \"soon\", \
-         expected a number of seconds, or a text such as `30s`, `500ms`, `2m` or `1h`"
+         expected a number of seconds, or a text such as `30s`, `500ms`, `2m`, `1h` or `30d`"
     );
     assert_eq!(
         error("[log]\nformat = 'xml'", &[]),
