@@ -98,10 +98,11 @@ impl House {
         names
     }
 
-    /// The ids of the plugins besides `core`.
+    /// The ids of the plugins that are not built in.
     pub(crate) fn plugins(&self) -> Vec<String> {
         let plugins = self.gathering.host().plugins();
-        plugins.iter().map(|plugin| plugin.metadata.id.to_string()).filter(|id| id != "core").collect()
+        let others = plugins.iter().filter(|plugin| plugin.runtime != "native");
+        others.map(|plugin| plugin.metadata.id.to_string()).collect()
     }
 }
 
