@@ -227,7 +227,9 @@ fn refused(error: &PluginError) -> PyErr {
             let kind = format!("{}{}", kind[..1].to_uppercase(), &kind[1..]);
             format!("{kind} '{name}' already registered. Use unregister() first to replace it.")
         }
-        PluginError::AlreadyRegistered { name, .. } => format!("Plugin '{name}' already loaded"),
+        PluginError::AlreadyRegistered { kind: "plugin", name, .. } => {
+            format!("Plugin '{name}' already loaded")
+        }
         PluginError::HasDependents { id, dependents, .. } => {
             let dependents: Vec<_> = dependents.iter().map(|id| format!("'{id}'")).collect();
             format!("Cannot unload plugin '{id}': plugins [{}] depend on it", dependents.join(", "))

@@ -28,7 +28,7 @@ ANSWERS = {"fixtures": [
 
 def llmock():
     """The mock, where `make mock` puts it."""
-    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", "target"))
+    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", "target")).resolve()
     return shutil.which("llmock", path=target / "npm/node_modules/.bin")
 
 

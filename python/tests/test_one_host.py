@@ -220,7 +220,7 @@ class Registries(InProcess):
 
         manager.load_plugin("mine", plugin_class(competencies=[competency("skill")], **hooks))
         manager.unregister_plugin_class("other")
-        with self.assertRaisesRegex(ValueError, "^File handler 'text' already registered"):
+        with self.assertRaisesRegex(ValueError, "^the file name ending `txt` of the plugin `other` is already registered by the plugin `mine`"):
             manager.load_plugin("other", plugin_class("other", ["two"], [competency("two")], **hooks))
 
         self.assertEqual((len(tools), len(competencies), len(handlers)), (1, 1, 1))

@@ -130,8 +130,11 @@ def full_disk(arena):
         equal((status, body["code"]), (507, "storage_full"), str(body))
         equal(server.ask("GET", "/tools/second")[0], 404, "half a plugin")
         equal(server.ask("GET", "/plugins")[0], 200)
-        equal(arena.call("first", server=server).result, 1)
+        # No row of it could be kept, so it is not run.
+        refused = arena.call("first", server=server)
+        equal((refused.status, refused.code), (503, "journal_failed"), str(refused))
         (folder / "filler").unlink()
+        equal(arena.call("first", server=server).result, 1)
         equal(server.ask("POST", "/plugins/dynamic", code)[0], 201, "with room again")
         equal(arena.call("second", server=server).result, 2)
         server.kill()

@@ -312,14 +312,19 @@ async fn bring_back(
         }
     }
     forget_skills(host).await?;
+    let wanted = config.plugins.enable.iter().map(|id| plugin_id(id, || "plugins.enable".to_owned()));
+    let wanted = wanted.collect::<Result<Vec<_>, _>>()?;
+    // Built-in plugins that are wanted are in use before files are looked for, of which none takes their place then.
+    let is_native = |id: &PluginId| host.plugin(id.as_str()).is_ok_and(|known| known.runtime == "native");
+    let (built_in, others): (Vec<_>, Vec<_>) = wanted.into_iter().partition(is_native);
+    for id in &built_in {
+        problems.extend(enable(host, id, &restored).await.err().map(|error| error.to_string()));
+    }
     let discovery = host.discover(None).await?;
     let broken = discovery.errors.iter();
     problems.extend(broken.map(|error| format!("`{}`: {}", error.path.display(), error.message)));
-    for id in &config.plugins.enable {
-        let id = plugin_id(id, || "plugins.enable".to_owned())?;
-        if let Err(error) = enable(host, &id, &restored).await {
-            problems.push(error.to_string());
-        }
+    for id in &others {
+        problems.extend(enable(host, id, &restored).await.err().map(|error| error.to_string()));
     }
     Ok(problems)
 }

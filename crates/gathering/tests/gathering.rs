@@ -307,3 +307,31 @@ async fn a_secret_reaches_the_plugin_that_the_configuration_allows_it_and_nobody
     assert_eq!(call(&gathering, "keeper_word", json!({})).await, Ok(json!(["***", 13])));
     gathering.shutdown().await;
 }
+
+#[tokio::test]
+async fn a_file_takes_the_place_of_a_built_in_plugin_that_is_not_in_use() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let gathering = open(folder.path()).await;
+    if !has_python(&gathering).await {
+        return;
+    }
+    gathering.shutdown().await;
+    drop(gathering);
+    let path = write_plugin(folder.path(), "finance", "mine");
+    write_plugin(folder.path(), "core", "other");
+
+    for _ in 0..2 {
+        let gathering = open(folder.path()).await;
+        let known = gathering.host().plugin("finance").expect("it is known");
+        let core = gathering.host().plugin("core").expect("it is known");
+
+        assert_eq!(known.source, path.display().to_string());
+        assert_eq!((core.runtime.as_str(), core.status), ("native", PluginStatus::Enabled));
+        let told: Vec<_> = gathering.problems().iter().filter(|told| !told.contains("core")).collect();
+        assert!(told.is_empty(), "{told:?}");
+        gathering.host().load("finance", None, Dependencies::MustBeLoaded).await.expect("it can be loaded");
+        assert_eq!(call(&gathering, "finance_word", json!({})).await, Ok(json!("mine")));
+        gathering.host().unload("finance", false).await.expect("it can be unloaded");
+        gathering.shutdown().await;
+    }
+}

@@ -258,7 +258,14 @@ impl Inner {
     async fn register_entry(&self, entry: Entry) -> Result<bool, PluginError> {
         let known = self.snapshot.load().plugins.get_ignoring_case(entry.id.as_str()).cloned();
         if let Some(known) = &known {
-            let is_elsewhere = known.source != entry.source && known.source.path().is_none_or(Path::exists);
+            let is_there = known.source.path().is_none_or(Path::exists);
+            // Who puts a file of its own where plugins are looked for means that one, unless the built-in one is in use.
+            let is_replaced =
+                known.source.path().is_none() && entry.source.path().is_some() && !known.is_registered();
+            let is_elsewhere = known.source != entry.source && is_there && !is_replaced;
+            if is_elsewhere && entry.source.path().is_none() && known.source.path().is_some() {
+                return Ok(false);
+            }
             // A copy of it, such as a dynamic plugin that was saved, is no other plugin.
             if is_elsewhere && known.fingerprint == entry.fingerprint {
                 return Ok(false);
