@@ -14,8 +14,19 @@ fn taken(folder: &Path) -> u64 {
     entries.map(|found| found.blocks() * 512).sum()
 }
 
+/// One of these tests at a time, whoever runs it: what is hidden is found by the room that goes, and another test that tidies
+/// up gives room back.
+fn alone() -> std::fs::File {
+    let place = std::env::temp_dir().join("gathering-disk-tests.lock");
+    let file =
+        std::fs::File::open(&place).or_else(|_| std::fs::File::create(&place)).expect("it can be made");
+    file.lock().expect("it can be locked");
+    file
+}
+
 #[test]
 fn many_files_together_end_who_writes_them() {
+    let _alone = alone();
     for tier in tiers() {
         let workspace = workspace();
         let policy = policy_in(workspace.path());
@@ -31,6 +42,7 @@ fn many_files_together_end_who_writes_them() {
 
 #[test]
 fn space_that_is_taken_without_writing_counts() {
+    let _alone = alone();
     for tier in tiers() {
         let workspace = workspace();
         let Some(ran) = run_python(
@@ -52,6 +64,7 @@ time.sleep(60)
 
 #[test]
 fn empty_files_end_who_makes_them() {
+    let _alone = alone();
     for tier in tiers() {
         let workspace = workspace();
 
@@ -64,6 +77,7 @@ fn empty_files_end_who_makes_them() {
 
 #[test]
 fn a_file_that_was_removed_counts_as_long_as_it_is_open() {
+    let _alone = alone();
     for tier in tiers() {
         let workspace = workspace();
         let Some(ran) = run_python(
@@ -120,6 +134,7 @@ for file in removed():
 
 #[test]
 fn hiding_what_is_written_does_not_help() {
+    let _alone = alone();
     for tier in tiers() {
         for way in HIDDEN {
             let workspace = workspace();
@@ -147,6 +162,7 @@ time.sleep(60)
 
 #[test]
 fn the_private_folder_of_a_confined_program_counts_too() {
+    let _alone = alone();
     for tier in tiers().filter(|tier| *tier == Tier::Confined) {
         let ran = run_shell(
             tier,
@@ -161,6 +177,7 @@ fn the_private_folder_of_a_confined_program_counts_too() {
 
 #[test]
 fn what_another_run_left_in_a_folder_of_its_own_counts() {
+    let _alone = alone();
     for tier in tiers() {
         let workspace = workspace();
         let policy = policy_in(workspace.path());
@@ -177,6 +194,7 @@ fn what_another_run_left_in_a_folder_of_its_own_counts() {
 
 #[test]
 fn who_rewrites_the_same_file_is_left_alone() {
+    let _alone = alone();
     for tier in tiers() {
         let workspace = workspace();
 
