@@ -60,13 +60,11 @@ def killed_workers(arena):
         [thread.join() for thread in threads]
         codes = {code for code, _ in said}
         expect(kills >= 3, f"only {kills} workers were found")
-        # A call whose worker is killed while it starts may wait for it as long as the call may take, and no longer.
-        expect(codes <= {None, "worker_exited", "sandbox_setup_failed", "timed_out"}, f"said meanwhile: {codes}")
+        expect(codes <= {None, "worker_exited", "sandbox_setup_failed"}, f"said meanwhile: {codes}")
         well = sum(code is None for code, _ in said)
         failed = len(said) - well
         expect(well and failed <= kills, f"{failed} of {len(said)} calls failed, and {kills} workers were killed")
-        expect(max(took for code, took in said if code != "timed_out") < 5, "a call hung")
-        expect(max(took for _, took in said) < 12, "a call outlived its time")
+        expect(max(took for _, took in said) < 5, "a call hung")
 
 
 @case("F02", "kill -9 in the middle of making, saving and removing", in_tiers=True, slow=True)

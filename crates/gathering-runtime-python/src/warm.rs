@@ -14,6 +14,8 @@ pub(crate) struct Warm(Mutex<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     state: State,
+    /// How many parents in a row could not be started.
+    failures: u32,
     /// Whether a newborn was ever confined.
     proven: bool,
 }
@@ -27,6 +29,9 @@ enum State {
     /// It cannot be started here, and workers start by themselves.
     Impossible,
 }
+
+/// After how many parents that could not be started none is tried any more: one may have been killed while it started.
+const MAX_FAILURES: u32 = 3;
 
 /// What a warm parent is started from.
 #[derive(Debug, Clone)]
@@ -60,13 +65,18 @@ impl Warm {
         match started {
             Ok((parent, newborn)) => {
                 inner.state = State::Running(parent);
+                inner.failures = 0;
                 Some(newborn)
             }
             Err(error) => {
+                inner.failures += 1;
                 tracing::warn!(
-                    "workers start cold, which takes longer, because there is no warm parent: {error}"
+                    "a worker starts cold, which takes longer, because there is no warm parent: {error}"
                 );
-                inner.state = State::Impossible;
+                if !inner.proven && inner.failures >= MAX_FAILURES {
+                    tracing::warn!("no warm parent is tried any more");
+                    inner.state = State::Impossible;
+                }
                 None
             }
         }

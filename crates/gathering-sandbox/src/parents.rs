@@ -47,20 +47,27 @@ pub(crate) fn fork(program: &Path, descriptors: [BorrowedFd<'_>; 3]) -> io::Resu
 
 impl Parent {
     fn start(program: &Path) -> io::Result<Self> {
-        let (socket, mut command) = command(program)?;
-        let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        let (socket, process) = start(program, Stdio::null)?;
         Ok(Self { socket, process })
     }
 }
 
-/// What starts a launcher, and our end of its socket.
-pub(crate) fn command(program: &Path) -> io::Result<(UnixStream, Command)> {
+/// Starts a launcher, whose standard output and error `output` makes, and gives our end of its socket. The launcher has the
+/// only other one, so that our end tells when it ends.
+pub(crate) fn start(program: &Path, output: fn() -> Stdio) -> io::Result<(UnixStream, Child)> {
     // Whether this process is alone in its cgroup is to be known before it is not.
     let _ = cgroup::base();
     let (socket, theirs) = UnixStream::pair()?;
-    let mut command = Command::new(program);
-    command.arg(launcher::ARGUMENT).env_clear().current_dir("/").stdin(OwnedFd::from(theirs));
-    Ok((socket, command))
+    // A command keeps what it gives its child for as long as it lives itself: it goes when this returns.
+    let process = Command::new(program)
+        .arg(launcher::ARGUMENT)
+        .env_clear()
+        .current_dir("/")
+        .stdin(OwnedFd::from(theirs))
+        .stdout(output())
+        .stderr(output())
+        .spawn()?;
+    Ok((socket, process))
 }
 
 impl Drop for Parent {

@@ -48,14 +48,9 @@ impl WarmParent {
         let policy = Policy { read, user, ..Policy::default() };
         policy.check()?;
         let started = |source| SetupError::Launcher { path: launcher.to_owned(), source };
-        let (socket, mut command) = parents::command(launcher).map_err(started)?;
-        let mut process = command
-            // What a program finds out about its streams when it starts, such as that they are pipes, has to hold for
-            // its children, whose streams are others.
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(started)?;
+        // What a program finds out about its streams when it starts, such as that they are pipes, has to hold for its
+        // children, whose streams are others.
+        let (socket, mut process) = parents::start(launcher, Stdio::piped).map_err(started)?;
         let errors = process.stderr.take();
         let parent = Self { socket: Mutex::new(socket), process: Mutex::new(process) };
         let launch = Launch {

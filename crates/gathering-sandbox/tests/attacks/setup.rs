@@ -3,8 +3,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use gathering_sandbox::{Job, Policy, SetupError, Stdio, Step, Tier, spawn};
+use gathering_sandbox::{Job, Policy, SetupError, Stdio, Step, Tier, ToolUser, WarmParent, spawn};
 
 use crate::harness::*;
 
@@ -23,6 +24,28 @@ fn a_launcher_that_is_missing_or_another_program_is_named() {
     );
     assert!(other.to_string().contains("it ended without a word"), "{other}");
     assert_eq!((missing.code(), other.code()), ("sandbox_setup_failed", "sandbox_setup_failed"));
+}
+
+#[test]
+fn a_warm_parent_that_ends_before_it_is_warm_is_waited_for_no_longer() {
+    if !has(Tier::Isolated) {
+        return;
+    }
+    let began = Instant::now();
+
+    let start = |program: &str, args: &[&str]| {
+        let args = args.iter().map(Into::into).collect();
+        WarmParent::start(launcher(), program.into(), args, Vec::new(), ToolUser::default()).unwrap_err()
+    };
+    let ended = start("/bin/sh", &["-c", "echo no luck >&2"]);
+    let killed = start("/bin/sh", &["-c", "kill -9 $$"]);
+
+    assert_eq!(
+        ended.to_string(),
+        "the launcher gave no answer: the warm parent ended before it was warm (no luck)"
+    );
+    assert!(killed.to_string().contains("the warm parent ended before it was warm"), "{killed}");
+    assert!(began.elapsed() < Duration::from_secs(10), "it took {:?}", began.elapsed());
 }
 
 #[test]
