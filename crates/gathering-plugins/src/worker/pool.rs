@@ -1,6 +1,7 @@
 //! The workers of this program: started when they are needed, reused, and replaced when they are lost.
 
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -73,7 +74,8 @@ impl Workers {
         let ended = |error: tokio::task::JoinError| WorkerFailure::Crashed(error.to_string());
         let inner = self.0.clone();
         let process = tokio::task::spawn_blocking(move || inner.take()).await.map_err(ended)??;
-        let given_up = EndOnDrop(Arc::downgrade(&process));
+        let undecided = Arc::new(AtomicBool::new(true));
+        let _given_up = EndOnDrop { process: Arc::downgrade(&process), undecided: undecided.clone() };
         let inner = self.0.clone();
         let working = tokio::task::spawn_blocking(move || {
             // Given back when the worker has no work any more, which for one that is ended is later than the end of the
@@ -82,9 +84,10 @@ impl Workers {
             let input = to_raw_value(&job).map_err(|error| WorkerFailure::Protocol(error.to_string()))?;
             let order = Order { job: J::NAME.to_owned(), input };
             let answer = process.exchange(&order, &files);
-            if let Ok(Answer::Done(_)) | Err(WorkerFailure::JobTooLarge(_)) = answer
-                && !process.is_tired()
-            {
+            let is_of_use = matches!(answer, Ok(Answer::Done(_)) | Err(WorkerFailure::JobTooLarge(_)))
+                && !process.is_tired();
+            // A worker that whoever gave up is ending is nobody's any more, and one that is kept is not theirs to end.
+            if undecided.swap(false, Ordering::AcqRel) && is_of_use {
                 inner.put_back(process);
             } else {
                 process.end();
@@ -96,9 +99,7 @@ impl Workers {
             };
             serde_json::from_str(output.get()).map_err(|error| WorkerFailure::Protocol(error.to_string()))
         });
-        let done = working.await.map_err(ended)?;
-        given_up.not_now();
-        done
+        working.await.map_err(ended)?
     }
 }
 
@@ -155,18 +156,17 @@ impl Inner {
     }
 }
 
-/// Ends a worker unless its job was done.
-struct EndOnDrop(Weak<Process>);
-
-impl EndOnDrop {
-    fn not_now(mut self) {
-        self.0 = Weak::new();
-    }
+/// Ends a worker, unless it was decided before what becomes of it.
+struct EndOnDrop {
+    process: Weak<Process>,
+    undecided: Arc<AtomicBool>,
 }
 
 impl Drop for EndOnDrop {
     fn drop(&mut self) {
-        if let Some(process) = self.0.upgrade() {
+        if self.undecided.swap(false, Ordering::AcqRel)
+            && let Some(process) = self.process.upgrade()
+        {
             process.end();
         }
     }

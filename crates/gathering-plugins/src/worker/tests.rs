@@ -43,6 +43,8 @@ pub(super) enum Crash {
     Loop,
     Memory,
     Answer(usize),
+    /// Takes so many milliseconds.
+    Busy(u64),
     LookAround,
     Write,
 }
@@ -66,6 +68,13 @@ impl Job for Crash {
                 }
             }
             Self::Answer(size) => "x".repeat(size),
+            Self::Busy(milliseconds) => {
+                let began = Instant::now();
+                while began.elapsed() < Duration::from_millis(milliseconds) {
+                    std::hint::spin_loop();
+                }
+                "done".to_owned()
+            }
             Self::LookAround => {
                 let folders = ["/home", "/root"].map(|path| std::fs::read_dir(path).is_ok());
                 let socket = std::net::UdpSocket::bind("127.0.0.1:0");
@@ -126,6 +135,19 @@ async fn a_worker_is_reused_and_reads_the_files_that_it_is_handed() {
 
     assert_eq!((first.1.as_str(), first.2), ("a", vec!["in the file".to_owned()]));
     assert_eq!((second.0, second.1.as_str()), (first.0, "b"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_that_is_given_up_as_it_is_done_costs_no_other_its_worker() {
+    let Some(workers) = workers() else { return };
+    for round in 0..60_u64 {
+        // Around the moment at which the answer comes, now before it, now after it.
+        let patience = Duration::from_micros(5_000 + 50 * round);
+
+        let _ = tokio::time::timeout(patience, workers.try_run(Crash::Busy(5), Vec::new())).await;
+
+        assert_eq!(echo(&workers, "the next").await.1, "the next", "round {round}");
+    }
 }
 
 #[tokio::test]
