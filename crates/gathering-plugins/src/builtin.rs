@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use gathering_core::{LoadError, LoadErrorKind};
 use gathering_sandbox::Prober;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::Builtin;
 use crate::worker::Workers;
@@ -15,6 +18,22 @@ pub struct OwnPlaces {
     pub private: Vec<PathBuf>,
     /// What tools do not write, commands included: the plugin folders, since what lies there is run.
     pub protected: Vec<PathBuf>,
+}
+
+impl OwnPlaces {
+    /// Reads the configuration of a plugin whose tools open files, and keeps them away from here: the settings `private` and
+    /// `protected`, as far as it has them, name these places too.
+    pub(crate) fn configure<C: DeserializeOwned>(&self, config: &Value) -> Result<C, LoadError> {
+        let mut config = config.clone();
+        for (setting, places) in [("private", &self.private), ("protected", &self.protected)] {
+            if let Some(Value::Array(named)) = config.get_mut(setting) {
+                named.extend(places.iter().map(|place| place.display().to_string().into()));
+            }
+        }
+        serde_json::from_value(config).map_err(|error| {
+            LoadError::new(LoadErrorKind::InvalidPlugin, format!("its configuration: {error}"))
+        })
+    }
 }
 
 /// Every built-in plugin; one line each. `prober` knows how what their tools run is confined.

@@ -20,7 +20,7 @@ mod write_file;
 
 use std::sync::Arc;
 
-use gathering_core::{LoadError, LoadErrorKind, Plugin, PluginManifest};
+use gathering_core::{LoadError, Plugin, PluginManifest};
 use gathering_sandbox::Prober;
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -113,11 +113,7 @@ fn start(
     prober: Arc<Prober>,
     workers: Workers,
 ) -> Result<Box<dyn Plugin>, LoadError> {
-    let mut config: Config = serde_json::from_value(config.clone()).map_err(|error| {
-        LoadError::new(LoadErrorKind::InvalidPlugin, format!("its configuration: {error}"))
-    })?;
-    config.private.extend(own.private.iter().map(|path| path.display().to_string()));
-    config.protected.extend(own.protected.iter().map(|path| path.display().to_string()));
+    let config: Config = own.configure(config)?;
     let base = Base::open("core", &config.base_path, &config.private)?;
     let running = Semaphore::new(MOST_RUNNING);
     let core = Arc::new(Core { base, protected: Names::new(&config.protected), config, prober, running });

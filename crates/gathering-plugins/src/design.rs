@@ -84,11 +84,7 @@ fn start(
     workers: Workers,
     secrets: Arc<PluginSecrets>,
 ) -> Result<Box<dyn Plugin>, LoadError> {
-    let mut config: Config = serde_json::from_value(config.clone()).map_err(|error| {
-        LoadError::new(LoadErrorKind::InvalidPlugin, format!("its configuration: {error}"))
-    })?;
-    config.private.extend(own.private.iter().map(|path| path.display().to_string()));
-    config.protected.extend(own.protected.iter().map(|path| path.display().to_string()));
+    let config: Config = own.configure(config)?;
     let base = Base::open("design", &config.base_path, &config.private)?;
     let refuse = |message| LoadError::new(LoadErrorKind::InvalidPlugin, message);
     let provider = config.image_provider.as_ref().map(Provider::new).transpose().map_err(refuse)?;

@@ -26,7 +26,7 @@ mod xml;
 
 use std::sync::Arc;
 
-use gathering_core::{LoadError, LoadErrorKind, Plugin, PluginManifest};
+use gathering_core::{LoadError, Plugin, PluginManifest};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -120,11 +120,7 @@ fn start(
     own: &OwnPlaces,
     workers: &Workers,
 ) -> Result<Box<dyn Plugin>, LoadError> {
-    let mut config: Config = serde_json::from_value(config.clone()).map_err(|error| {
-        LoadError::new(LoadErrorKind::InvalidPlugin, format!("its configuration: {error}"))
-    })?;
-    config.private.extend(own.private.iter().map(|path| path.display().to_string()));
-    config.protected.extend(own.protected.iter().map(|path| path.display().to_string()));
+    let config: Config = own.configure(config)?;
     let base = Base::open("documents", &config.base_path, &config.private)?;
     let documents =
         Arc::new(Documents { base, protected: Names::new(&config.protected), workers: workers.clone() });

@@ -65,9 +65,7 @@ struct Finance {
 
 fn start(manifest: PluginManifest, config: &Value, own: &OwnPlaces) -> Result<Box<dyn Plugin>, LoadError> {
     let refused = |message: String| LoadError::new(LoadErrorKind::InvalidPlugin, message);
-    let mut config: Config = serde_json::from_value(config.clone())
-        .map_err(|error| refused(format!("its configuration: {error}")))?;
-    config.private.extend(own.private.iter().map(|path| path.display().to_string()));
+    let config: Config = own.configure(config)?;
     let base = Base::open("finance", &config.base_path, &config.private)?;
     let quotes = Quotes::new(&config, Arc::new(base)).map_err(refused)?;
     let finance = Arc::new(Finance { quotes });
